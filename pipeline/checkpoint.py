@@ -1,0 +1,72 @@
+"""A trained head on disk: `config.json` and one safetensors file a checkpoint."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save
+
+from pipeline.atomic import atomic_path, write_text
+from pipeline.config import Features, head_settings
+from pipeline.errors import UserError
+from pipeline.models.head import FeatureLayout, Head
+from pipeline.models.registry import build
+
+CHECKPOINTS = ("last", "best_on_test")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """All that is needed to rebuild a head and to know what it was trained on.
+
+    `head` is its name, `settings` its block of `params.yaml`; `encoders` names what made the
+    features (decode, clip and caption settings): a head means nothing on features of others.
+    """
+
+    head: str
+    seed: int
+    dataset: str
+    features: dict[str, Any]
+    settings: dict[str, Any]
+    train: dict[str, Any]
+    widths: dict[str, int]
+    categories: list[str]
+    n_snippets: int
+    encoders: dict[str, Any]
+
+    @property
+    def layout(self) -> FeatureLayout:
+        """What the head expects as input."""
+        return FeatureLayout(self.widths, self.categories, self.n_snippets)
+
+    def build(self) -> Head:
+        """The head, randomly initialised from torch's current random state."""
+        settings = head_settings(self.head, self.settings)
+        return build(self.head, self.layout, Features.model_validate(self.features), settings)
+
+
+def save_config(folder: Path, config: ModelConfig) -> None:
+    """Write `config.json`."""
+    write_text(folder / "config.json", json.dumps(asdict(config), indent=2) + "\n")
+
+
+def save_weights(folder: Path, checkpoint: str, weights: dict[str, torch.Tensor]) -> None:
+    """Write `<checkpoint>.safetensors` atomically."""
+    with atomic_path(folder / f"{checkpoint}.safetensors") as temporary:
+        temporary.write_bytes(save(weights))
+
+
+def load(folder: Path, checkpoint: str) -> tuple[Head, ModelConfig]:
+    """The head in eval mode and its config; raises `UserError` naming what is absent."""
+    try:
+        config = ModelConfig(**json.loads((folder / "config.json").read_text(encoding="utf-8")))
+        weights = load_file(folder / f"{checkpoint}.safetensors")
+    except FileNotFoundError as error:
+        raise UserError(
+            f"{error.filename or folder}: no trained model; `dvc repro train`"
+        ) from None
+    head = config.build()
+    head.load_state_dict(weights)
+    return head.eval(), config

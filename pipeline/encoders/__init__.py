@@ -1,0 +1,1 @@
+"""Frozen encoders: CLIP's towers and the captioners."""

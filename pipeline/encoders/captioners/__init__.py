@@ -1,0 +1,1 @@
+"""Captioners: one sentence a snippet. One file a backend, one protocol."""

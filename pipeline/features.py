@@ -1,0 +1,70 @@
+"""Feature tables and manifest, joined into what a head is trained on and judged by."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pipeline import tables
+from pipeline.errors import UserError
+from pipeline.models.head import FeatureLayout
+
+
+@dataclass(frozen=True)
+class VideoFeatures:
+    """N videos: `features` (N, T, D), `labels` (N, C) multi-hot, and their manifest rows."""
+
+    features: Tensor
+    labels: Tensor
+    rows: list[dict[str, Any]]
+    layout: FeatureLayout
+
+    def split(self, name: str) -> Self:
+        """The videos of one split, in the same order."""
+        index = [i for i, row in enumerate(self.rows) if row["split"] == name]
+        rows = [self.rows[i] for i in index]
+        return type(self)(self.features[index], self.labels[index], rows, self.layout)
+
+
+def load(manifest: Path, modalities: Mapping[str, Path]) -> VideoFeatures:
+    """Join the feature tables of `modalities` (name -> path) on the videos that all of them hold.
+
+    Features are concatenated in the order of `modalities`. Raises `UserError` when no video is
+    left, or when tables have different numbers of snippets.
+    """
+    categories = tables.metadata(manifest)["categories"]
+    parts = {name: tables.read_features(path) for name, path in modalities.items()}
+    lengths = {name: features.shape[1] for name, (_, features, _) in parts.items()}
+    if len(set(lengths.values())) > 1:
+        raise UserError(f"feature tables have different numbers of snippets a video: {lengths}")
+    row_of = {name: {v: i for i, v in enumerate(ids)} for name, (ids, _, _) in parts.items()}
+    rows = [
+        row
+        for row in tables.iterate_rows(tables.read(manifest, tables.MANIFEST))
+        if row["status"] == "ok" and all(row["video_id"] in known for known in row_of.values())
+    ]
+    if not rows:
+        raise UserError(f"{manifest} and {[str(p) for p in modalities.values()]} share no video")
+    joined = np.concatenate(
+        [
+            features[[row_of[name][row["video_id"]] for row in rows]]
+            for name, (_, features, _) in parts.items()
+        ],
+        axis=-1,
+    )
+    widths = {name: features.shape[2] for name, (_, features, _) in parts.items()}
+    layout = FeatureLayout(widths, categories, next(iter(lengths.values())))
+    return VideoFeatures(torch.from_numpy(joined), _labels(rows, categories), rows, layout)
+
+
+def _labels(rows: list[dict[str, Any]], categories: list[str]) -> Tensor:
+    """Multi-hot labels (N, C)."""
+    labels = torch.zeros(len(rows), len(categories))
+    for i, row in enumerate(rows):
+        for name in row["categories"]:
+            labels[i, categories.index(name)] = 1
+    return labels

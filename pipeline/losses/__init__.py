@@ -1,0 +1,1 @@
+"""Training losses. One file a loss; none mixes snippets of two videos."""

@@ -1,0 +1,1 @@
+"""Metrics of snippet scores against frame events and video labels."""

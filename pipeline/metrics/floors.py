@@ -1,0 +1,54 @@
+"""Untrained floors: what plain brightness and plain motion reach on the same test videos."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+
+from pipeline import tables
+from pipeline.metrics.frame import Metric, ScoredVideo, Undefined, evaluate
+from pipeline.video.cues import measure
+
+VERSION = 1  # raise when a floor changes for the same frames
+NAMES = tuple(name for name in tables.FLOORS.names if name != "snippet")
+
+
+def measure_floors(frames: Path) -> pa.Table:
+    """A video's mean grey level and mean grey-level change by snippet (schema `tables.FLOORS`).
+
+    `frames` is the path of the video's sampled frames.
+    """
+    images = tables.read(frames, tables.FRAMES).column("image").to_pylist()
+    cues = [measure(jpegs) for jpegs in images]
+    rows = [
+        {
+            "snippet": number,
+            "mean_brightness": float(snippet.brightness.mean()),
+            "mean_motion": snippet.motion,
+        }
+        for number, snippet in enumerate(cues)
+    ]
+    return pa.Table.from_pylist(rows, schema=tables.FLOORS)
+
+
+def make() -> Callable[[Path], pa.Table]:
+    """What a worker calls for each video (see `pipeline.engine`)."""
+    return measure_floors
+
+
+def better_direction(videos: list[ScoredVideo], false_alarm_threshold: float) -> dict[str, Metric]:
+    """Metrics of the scores or of their negatives, whichever has the higher frame AUC.
+
+    The direction is chosen on the test videos, in the floor's favour: an upper bound. There is no
+    false-alarm rate, since these scores are no probabilities.
+    """
+    negated = [replace(video, scores=-video.scores) for video in videos]
+    both = [evaluate(each, false_alarm_threshold) for each in (videos, negated)]
+    best = max(both, key=_frame_auc)
+    return {name: value for name, value in best.items() if name != "false_alarm_rate"}
+
+
+def _frame_auc(metrics: dict[str, Metric]) -> float:
+    value = metrics["frame_auc"]
+    return -1.0 if isinstance(value, Undefined) else value

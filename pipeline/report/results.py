@@ -1,0 +1,90 @@
+"""What the page shows: one dataset's results, checked."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline import tables
+from pipeline.errors import UserError
+
+CHECKPOINT = "last"  # the checkpoint whose scores are drawn: nothing was chosen on test data
+NOT_MODELS = frozenset({"floors", "data", "note"})
+
+COLUMNS: dict[str, list[str]] = {
+    "scores": tables.SCORES.names,
+    "manifest": tables.MANIFEST.names,
+    "captions": tables.CAPTIONS.names,
+    "skipped": tables.SKIPPED.names,
+    "roc": ["model", "seed", "fpr", "tpr"],
+    "pr": ["model", "seed", "recall", "precision"],
+    "training": ["model", "seed", "epoch", "loss", "test_frame_auc"],
+}
+
+
+@dataclass(frozen=True)
+class Results:
+    """Everything the page of one dataset is made of.
+
+    `scores`, `manifest`, `captions` and `skipped` have the columns of `pipeline.tables`;
+    `roc`, `pr` and `training` those of `COLUMNS` (training also `loss_*`, NaN for a head without
+    that term). `metrics` is the content of metrics.json. `categories` gives the order of
+    `category_prob`. `thumbnails` gives a few small JPEGs of a video in time order, evenly spaced.
+    """
+
+    dataset: str
+    metrics: dict[str, Any]
+    scores: pd.DataFrame
+    manifest: pd.DataFrame
+    captions: pd.DataFrame
+    skipped: pd.DataFrame
+    roc: pd.DataFrame
+    pr: pd.DataFrame
+    training: pd.DataFrame
+    categories: list[str]
+    settings: dict[str, Any]
+    versions: dict[str, str]
+    thumbnails: Callable[[str], list[bytes]]
+
+    @cached_property
+    def models(self) -> list[str]:
+        """Names of the models in the order of metrics.json, then any others drawn."""
+        named = [name for name, entry in self.metrics.items() if is_model(name, entry)]
+        shown = [self.scores, self.roc, self.pr, self.training]
+        others = sorted({str(model) for frame in shown for model in frame["model"].unique()})
+        return list(dict.fromkeys([*named, *others]))
+
+    def check(self) -> None:
+        """Raise `UserError` when a table lacks a column or the scores cannot be drawn."""
+        for name, columns in COLUMNS.items():
+            missing = [column for column in columns if column not in getattr(self, name).columns]
+            if missing:
+                raise UserError(f"{self.dataset}: {name} lacks the columns {missing}")
+        self._check_scores()
+
+    def _check_scores(self) -> None:
+        shown = self.scores[self.scores["checkpoint"] == CHECKPOINT]
+        if shown.empty:
+            raise UserError(
+                f"{self.dataset}: there are no scores of checkpoint '{CHECKPOINT}', so there is "
+                "nothing to show; `dvc repro` the evaluate stage and see which videos it left out"
+            )
+        if not np.isfinite(shown["score"]).all():
+            broken = shown.loc[~np.isfinite(shown["score"]), "video_id"].iloc[0]
+            raise UserError(
+                f"{self.dataset}: scores of video '{broken}' are not finite; train again"
+            )
+        unknown = sorted(set(shown["video_id"]) - set(self.manifest["video_id"]))
+        if unknown:
+            raise UserError(
+                f"{self.dataset}: {len(unknown)} scored videos are not in the manifest, first "
+                f"'{unknown[0]}'; `dvc repro` brings both up to date"
+            )
+
+
+def is_model(name: str, entry: Any) -> bool:
+    """Whether an entry of metrics.json holds a model's metrics by checkpoint."""
+    return name not in NOT_MODELS and isinstance(entry, dict) and CHECKPOINT in entry

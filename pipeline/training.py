@@ -1,0 +1,146 @@
+"""Training a head: balanced batches, AdamW, any head by its interface."""
+
+import math
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+
+from pipeline.config import Train
+from pipeline.errors import UserError
+from pipeline.features import VideoFeatures
+from pipeline.metrics.frame import evaluate, scored_videos
+from pipeline.metrics.summary import plain
+from pipeline.models.head import Head
+
+EpochEnd = Callable[[int, dict[str, float]], None]
+
+
+def balanced_batches(
+    abnormal: Tensor, batch_size: int, generator: torch.Generator
+) -> Iterator[Tensor]:
+    """Index batches (batch_size,) of one epoch: half normal videos, then half abnormal ones.
+
+    An epoch passes once over the larger class; the smaller one starts over, in a new order, as
+    often as needed. `abnormal` (N,) bool on the CPU.
+    """
+    half = batch_size // 2
+    classes = [torch.nonzero(~abnormal).flatten(), torch.nonzero(abnormal).flatten()]
+    n_batches = -(-max(len(members) for members in classes) // half)
+    drawn = [_shuffled(members, n_batches * half, generator) for members in classes]
+    for batch in range(n_batches):
+        part = slice(batch * half, (batch + 1) * half)
+        yield torch.cat([indices[part] for indices in drawn])
+
+
+def _shuffled(members: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    """`count` of the members: whole permutations one after another."""
+    rounds = -(-count // len(members))
+    orders = [torch.randperm(len(members), generator=generator) for _ in range(rounds)]
+    return members[torch.cat(orders)[:count]]
+
+
+def fit(
+    head: Head,
+    features: Tensor,
+    labels: Tensor,
+    settings: Train,
+    *,
+    seed: int,
+    device: torch.device,
+    epoch_end: EpochEnd,
+) -> None:
+    """Train `head` in place on features (N, T, D) and labels (N, C), held on `device` throughout.
+
+    `epoch_end(epoch, mean loss terms)` is called after each epoch, numbered from 1, with the
+    head in eval mode. On a CPU the result depends on the seed and the number of threads alone.
+    Raises `UserError` without normal or without abnormal videos, or when a loss is not finite.
+    """
+    abnormal = labels.any(dim=1)
+    if not abnormal.any() or abnormal.all():
+        raise UserError(
+            f"training needs normal and abnormal videos; the train split has "
+            f"{int(abnormal.sum())} abnormal of {len(abnormal)}"
+        )
+    generator = torch.Generator().manual_seed(seed)
+    torch.manual_seed(seed)  # dropout and label injection
+    head.fit_statistics(features, labels)
+    head.to(device)
+    features, labels = features.to(device), labels.to(device)
+    optimiser = torch.optim.AdamW(
+        head.parameters(), lr=settings.lr, weight_decay=settings.weight_decay
+    )
+    for epoch in range(1, settings.epochs + 1):
+        head.train()
+        terms = [
+            _step(head, features[batch], labels[batch], optimiser, settings.clip_grad_norm)
+            for batch in balanced_batches(abnormal.cpu(), settings.batch_size, generator)
+        ]
+        means = {name: sum(term[name] for term in terms) / len(terms) for name in terms[0]}
+        if not all(math.isfinite(value) for value in means.values()):
+            raise UserError(f"epoch {epoch}: a loss is not finite ({means}); lower train.lr")
+        head.eval()
+        epoch_end(epoch, means)
+
+
+def _step(
+    head: Head, features: Tensor, labels: Tensor, optimiser: torch.optim.Optimizer, clip: float
+) -> dict[str, float]:
+    """One optimiser step; the loss terms and their sum, `loss`."""
+    terms = head.losses(features, labels)
+    total = torch.stack(list(terms.values())).sum()
+    optimiser.zero_grad(set_to_none=True)
+    torch.autograd.backward(total)
+    torch.nn.utils.clip_grad_norm_(head.parameters(), clip)
+    optimiser.step()
+    return {"loss": total.item(), **{name: term.item() for name, term in terms.items()}}
+
+
+@torch.no_grad()
+def predict(head: Head, features: Tensor, device: torch.device) -> tuple[Tensor, Tensor | None]:
+    """Snippet scores (N, T) in [0, 1] and category probabilities (N, C) or None, on the CPU."""
+    head.eval()
+    prediction = head(features.to(device))
+    probability = prediction.category_prob
+    return prediction.logits.sigmoid().cpu(), None if probability is None else probability.cpu()
+
+
+class TestWatcher:
+    """After each epoch scores the test split, and keeps the weights that were best on it.
+
+    Nothing that trains reads it. It exists because most papers of the field report the epoch that
+    was best on the test split (by frame AUC; by video AUC where no event is annotated).
+    """
+
+    __test__ = False  # not a test case, whatever pytest makes of the name
+
+    def __init__(self, head: Head, test: VideoFeatures, device: torch.device) -> None:
+        self.head, self.test, self.device = head, test, device
+        self.history: list[dict[str, float]] = []
+        self.best = float("-inf")
+        self.best_weights: dict[str, Tensor] = {}
+
+    def __call__(self, epoch: int, losses: dict[str, float]) -> None:
+        """Note losses and test metrics; keep the weights unless an earlier epoch was better."""
+        metrics = self._metrics()
+        defined = [value for value in metrics.values() if not math.isnan(value)]
+        headline = defined[0] if defined else self.best
+        if headline > self.best or not defined:
+            self.best, self.best_weights = headline, weights_of(self.head)
+        terms = {name if name == "loss" else f"loss_{name}": v for name, v in losses.items()}
+        self.history.append({"epoch": epoch, **terms, **metrics})
+
+    def _metrics(self) -> dict[str, float]:
+        """Frame and video AUC on the test split; not a number where undefined."""
+        names = ("frame_auc", "video_auc")
+        if not self.test.rows:
+            return {f"test_{name}": float("nan") for name in names}
+        scores, _ = predict(self.head, self.test.features, self.device)
+        found = evaluate(scored_videos(self.test.rows, scores.numpy()), 0.5)
+        values = {name: plain(found[name]) for name in names}
+        return {f"test_{name}": float("nan") if v is None else v for name, v in values.items()}
+
+
+def weights_of(head: Head) -> dict[str, Tensor]:
+    """A copy of the head's parameters and statistics, on the CPU."""
+    return {name: value.detach().cpu().clone() for name, value in head.state_dict().items()}

@@ -1,0 +1,1 @@
+"""Reading video: probing, snippet arithmetic, decoding."""

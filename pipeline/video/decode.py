@@ -1,0 +1,122 @@
+"""Frames of a video, by number. The only module that imports decord.
+
+Call it in a worker process (`pipeline.engine`): decord can hang or crash on damaged files.
+"""
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import decord
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from PIL import Image
+
+from pipeline import tables
+from pipeline.config import Decode
+from pipeline.video import snippets
+
+VERSION = 1  # raise when the frames or their JPEGs change for the same settings
+
+Frames = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Recording:
+    """An opened video: what decord can yield of it."""
+
+    reader: Any
+    n_frames: int
+    fps: float
+
+    def frames(self, index: list[int]) -> Frames:
+        """RGB frames (len(index), height, width, 3) at native size; numbers may repeat."""
+        return np.asarray(self.reader.get_batch(index).asnumpy(), dtype=np.uint8)
+
+
+def open_video(path: Path) -> Recording:
+    """Open a video with one decoding thread (one process a core is faster than codec threads).
+
+    Raises decord's errors for what cannot be opened, and `ValueError` for a video without
+    frames or without a frame rate.
+    """
+    if path.stat().st_size == 0:
+        raise ValueError("the file is empty")
+    reader = decord.VideoReader(str(path), num_threads=1)
+    n_frames, fps = len(reader), float(reader.get_avg_fps())
+    if n_frames < 1:
+        raise ValueError("the file holds no video frame")
+    if not fps > 0:
+        raise ValueError(f"the file states {fps} frames a second")
+    return Recording(reader, n_frames, fps)
+
+
+def shrink(frame: Frames, max_short_side: int) -> Image.Image:
+    """The frame as a picture whose shorter side is at most `max_short_side` pixels."""
+    picture = Image.fromarray(frame)
+    scale = max_short_side / min(picture.size)
+    if scale >= 1:
+        return picture
+    size = (round(picture.width * scale), round(picture.height * scale))
+    return picture.resize(size, Image.Resampling.BICUBIC)
+
+
+def to_jpeg(frame: Frames, settings: Decode) -> bytes:
+    """One RGB frame (height, width, 3) as JPEG bytes."""
+    buffer = io.BytesIO()
+    picture = shrink(frame, settings.max_short_side)
+    picture.save(buffer, format="JPEG", quality=settings.jpeg_quality)
+    return buffer.getvalue()
+
+
+@dataclass(frozen=True)
+class Request:
+    """A video to sample, and the number of frames that the manifest counted in it."""
+
+    path: Path
+    n_frames: int
+
+
+class Sampler:
+    """From a video to its sampled frames."""
+
+    def __init__(self, settings: Decode) -> None:
+        self.settings = settings
+
+    def __call__(self, video: Request) -> pa.Table:
+        """A table of schema `tables.FRAMES`, a row a snippet.
+
+        Raises `ValueError` when the file does not yield `n_frames` frames, and decord's errors
+        when a frame cannot be decoded.
+        """
+        recording = open_video(video.path)
+        if recording.n_frames != video.n_frames:
+            raise ValueError(
+                f"the manifest counts {video.n_frames} frames, "
+                f"the file now yields {recording.n_frames}"
+            )
+        settings = self.settings
+        parts = snippets.plan(video.n_frames, settings.snippets, settings.frames_per_snippet)
+        rows = [
+            {
+                "snippet": number,
+                "start": start,
+                "end": end,
+                "frame_index": index,
+                "image": self._jpegs(recording, index),
+            }
+            for number, (start, end, index) in enumerate(parts)
+        ]
+        return pa.Table.from_pylist(rows, schema=tables.FRAMES)
+
+    def _jpegs(self, recording: Recording, index: list[int]) -> list[bytes]:
+        """The frames of that index as JPEG; a frame that repeats is decoded once."""
+        distinct = sorted(set(index))
+        frames = recording.frames(distinct)
+        jpegs = {
+            number: to_jpeg(frame, self.settings)
+            for number, frame in zip(distinct, frames, strict=True)
+        }
+        return [jpegs[number] for number in index]

@@ -1,0 +1,56 @@
+"""What a video file is: length, rate, size, content digest."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pyarrow as pa
+
+from pipeline import tables
+from pipeline.video.decode import open_video
+
+VERSION = 1  # raise when a probe's row changes for the same file
+
+
+def file_sha256(path: Path) -> str:
+    """Hex digest of the file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def probe(path: Path) -> pa.Table:
+    """One row of schema `tables.PROBE`.
+
+    Decodes the first and the last frame, since a truncated file still states its full
+    length. Raises decord's error when either cannot be had.
+    """
+    recording = open_video(path)
+    first = recording.frames([0])[0]
+    recording.frames([recording.n_frames - 1])
+    row = {
+        "n_frames": recording.n_frames,
+        "fps": recording.fps,
+        "width": first.shape[1],
+        "height": first.shape[0],
+    }
+    return pa.Table.from_pylist([row], schema=tables.PROBE)
+
+
+def make() -> Callable[[Path], pa.Table]:
+    """What a worker calls for each video (see `pipeline.engine`)."""
+    return probe
+
+
+def digests(paths: Mapping[str, Path]) -> tuple[dict[str, str], dict[str, str]]:
+    """SHA-256 by video id, and the reason by video id where a file cannot be read."""
+    done: dict[str, str] = {}
+    failed: dict[str, str] = {}
+    with ThreadPoolExecutor() as pool:  # hashing releases the interpreter lock
+        futures = {name: pool.submit(file_sha256, path) for name, path in paths.items()}
+    for name, future in futures.items():
+        try:
+            done[name] = future.result()
+        except OSError as error:
+            failed[name] = f"cannot be read: {error.strerror}"
+    return done, failed

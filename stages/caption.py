@@ -1,0 +1,28 @@
+"""Stage `caption`: one sentence a snippet, from the sampled frames."""
+
+from functools import partial
+
+from pipeline import config, pieces, tables
+from pipeline.encoders.captioners import captioner
+from stages import per_video, program
+from stages.layout import PARAMS, Layout
+
+
+def main(dataset: str) -> str:
+    """Write `captions.parquet` of the dataset."""
+    params = config.load(PARAMS)
+    layout = Layout(dataset)
+    settings = {"caption": params.caption.model_dump(), "tokens_of": params.clip.model}
+    return per_video.build_table(
+        layout,
+        layout.table("captions"),
+        recipe=pieces.Recipe("caption", captioner.version(params.caption), settings),
+        schema=tables.CAPTION_PIECE,
+        make=partial(captioner.SnippetCaptions, params.caption, params.clip),
+        sources=per_video.sampled_frames(layout),
+        runtime=params.runtime,
+    )
+
+
+if __name__ == "__main__":
+    program.run(main, dataset=str)

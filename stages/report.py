@@ -1,0 +1,64 @@
+"""Stage `report`: one self-contained page of a dataset's results."""
+
+import importlib.metadata
+import json
+import platform
+from functools import partial
+
+import pandas as pd
+
+from pipeline import config, tables
+from pipeline.atomic import write_text
+from pipeline.report import page, thumbnails
+from stages import program
+from stages.layout import PARAMS, Layout
+
+PACKAGES = ("torch", "open_clip_torch", "decord", "numpy", "pandas", "pyarrow", "scikit-learn")
+PER_VIDEO_STAGES = ("decode", "clip", "caption", "text")
+
+
+def main(dataset: str) -> str:
+    """Write `results/report.html`."""
+    params = config.load(PARAMS)
+    layout = Layout(dataset)
+    skipped = [tables.read(layout.skipped(stage), tables.SKIPPED) for stage in PER_VIDEO_STAGES]
+    results = page.Results(
+        dataset=dataset,
+        metrics=json.loads(layout.metrics.read_text(encoding="utf-8")),
+        scores=tables.read(layout.scores, tables.SCORES).to_pandas(),
+        manifest=tables.read(layout.manifest, tables.MANIFEST).to_pandas(),
+        captions=tables.read(layout.table("captions"), tables.CAPTIONS).to_pandas(),
+        skipped=pd.concat([table.to_pandas() for table in skipped]),
+        roc=pd.read_csv(layout.curve("roc")),
+        pr=pd.read_csv(layout.curve("pr")),
+        training=pd.read_csv(layout.curve("training")),
+        categories=tables.metadata(layout.manifest)["categories"],
+        settings=_settings(params, dataset),
+        versions=_versions(),
+        thumbnails=partial(
+            _thumbnails, layout, params.report.thumbnails, params.report.thumbnail_height
+        ),
+    )
+    write_text(layout.report, page.render(results))
+    return f"{layout.report}: {layout.report.stat().st_size / 1e6:.1f} MB"
+
+
+def _thumbnails(layout: Layout, count: int, height: int, video_id: str) -> list[bytes]:
+    return thumbnails.pick(tables.read(layout.frames_of(video_id), tables.FRAMES), count, height)
+
+
+def _settings(params: config.Params, dataset: str) -> dict[str, object]:
+    """What shaped these results: everything but other datasets, other heads and the runtime."""
+    settings = params.model_dump(exclude={"runtime", "demo", "datasets", "report"})
+    settings["sources"] = {dataset: settings["sources"][dataset]}
+    settings["heads"] = {name: settings["heads"][name] for name in params.models}
+    return settings
+
+
+def _versions() -> dict[str, str]:
+    versions = {name: importlib.metadata.version(name) for name in PACKAGES}
+    return {"python": platform.python_version()} | versions
+
+
+if __name__ == "__main__":
+    program.run(main, dataset=str)
