@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from pipeline.atomic import write_text
 from pipeline.demo.plan import DemoVideo
 
 TRAIN_LIST = "Anomaly_Train.txt"
@@ -28,6 +29,4 @@ def event_line(video: DemoVideo) -> str:
 
 
 def _write(path: Path, lines: Iterable[str]) -> None:
-    partial = path.with_name(f"{path.name}.part")
-    partial.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    partial.replace(path)
+    write_text(path, "".join(f"{line}\n" for line in lines))

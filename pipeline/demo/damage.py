@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from pipeline.atomic import atomic_path
 from pipeline.demo.encode import sample_offsets
 from pipeline.demo.plan import Broken
 
@@ -16,9 +17,8 @@ def break_video(path: Path, how: Broken) -> None:
         _cut_tail(content, sample_offsets(path))
     else:
         _damage_middle(content, sample_offsets(path))
-    partial = path.with_name(f"{path.name}.part")
-    partial.write_bytes(content)
-    partial.replace(path)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
 
 
 def _cut_tail(content: bytearray, samples: list[tuple[int, int]]) -> None:

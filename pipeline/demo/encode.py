@@ -8,6 +8,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.atomic import atomic_path
 from pipeline.demo.plan import Codec
 
 TICKS = 90_000  # time base of variable-rate videos, in ticks per second
@@ -32,14 +33,14 @@ def write_mp4(
     One encoder thread, so equal frames give equal bytes.  The file appears
     under its own name only when it is complete.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.part")
     base = Fraction(1, TICKS) if codec == "variable_rate" else 1 / fps
     options = {"preset": "superfast", "crf": "28", "threads": "1", **_OPTIONS[codec]}
     # The header goes to the front, so that a cut file still opens.
-    with av.open(
-        str(partial), "w", format="mp4", options={"movflags": "+faststart", "fflags": "+bitexact"}
-    ) as container:
+    flags = {"movflags": "+faststart", "fflags": "+bitexact"}
+    with (
+        atomic_path(path) as temporary,
+        av.open(str(temporary), "w", format="mp4", options=flags) as container,
+    ):
         stream = container.add_stream("libx264", rate=fps, options=options)
         for k, pixels in enumerate(frames):
             if k == 0:
@@ -52,7 +53,6 @@ def write_mp4(
             frame.pts = round(float(times[k]) / base)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
-    partial.replace(path)
 
 
 def sample_offsets(path: Path) -> list[tuple[int, int]]:

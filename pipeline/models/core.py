@@ -47,6 +47,7 @@ class Core(nn.Module):
         self.attention = nn.MultiheadAttention(
             width, settings.heads, dropout=settings.dropout, batch_first=True
         )
+        nn.init.zeros_(self.attention.out_proj.weight)  # injection starts at nothing (ours)
         self.norm = nn.LayerNorm(width)
 
     def forward(self, context: Tensor, rough: Tensor, labels: Tensor | None = None) -> CoreOutput:

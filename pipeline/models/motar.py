@@ -118,7 +118,9 @@ class Motar(nn.Module):
     """Adaptive shift, projection to `width`, and a light Transformer over time (equation 4).
 
     Depth, heads, dropout, a learned position per snippet and the final layer norm are ours; with
-    `layers` 0 the projection alone remains.
+    `layers` 0 the projection alone remains. Each layer's two branches start at zero (ours):
+    snippets are first scored one by one, and mix over time as far as training asks for it. On few
+    videos, mixing from the start lets every snippet of a video answer for the whole.
     """
 
     def __init__(
@@ -141,6 +143,9 @@ class Motar(nn.Module):
             )
             for _ in range(settings.layers)
         )
+        for layer in self.layers:
+            nn.init.zeros_(layer.self_attn.out_proj.weight)
+            nn.init.zeros_(layer.linear2.weight)
         self.norm = nn.LayerNorm(width)
 
     def forward(self, features: Tensor) -> Tensor:

@@ -13,7 +13,14 @@ METRICS = {
         "AP (trapezoid)",
         "Area under the precision-recall curve by the trapezoid rule, as many papers report it.",
     ),
-    "video_auc": ("Video AUC", "How well whole abnormal videos are told from normal ones."),
+    "video_auc": (
+        "Video AUC",
+        "How well abnormal videos are told from normal ones by the mean of their highest snippets.",
+    ),
+    "false_alarm_rate": (
+        "False alarms",
+        "Share of normal videos' frames that score above the threshold in settings. Lower is better.",
+    ),
 }
 GROUPS = {
     CHECKPOINT: ("Last epoch", "Nothing was chosen on test data. Read these numbers first."),

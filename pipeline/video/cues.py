@@ -24,15 +24,15 @@ Floats = npt.NDArray[np.float32]
 class Cues:
     """What was measured on K frames of a snippet.
 
-    `brightness` (K,): mean grey level 0..255. `change` (K-1, rows, columns): mean absolute
-    grey-level change per cell. `flow` (K-1, rows, columns, 2): displacement right and down in
-    pixels of the shrunken frame. `colour` (H, W, 3): mean RGB picture, 0..255.
+    `pictures` (K, H, W, 3): the shrunken frames, RGB 0..255. `brightness` (K,): mean grey level
+    0..255. `change` (K-1, rows, columns): mean absolute grey-level change per cell. `flow`
+    (K-1, rows, columns, 2): displacement right and down in pixels of the shrunken frame.
     """
 
+    pictures: Floats
     brightness: Floats
     change: Floats
     flow: Floats
-    colour: Floats
 
     @property
     def motion(self) -> float:
@@ -42,14 +42,14 @@ class Cues:
 
 def measure(jpegs: Sequence[bytes]) -> Cues:
     """Cues of a snippet's frames, given as JPEG bytes in time order (two or more)."""
-    colour = np.stack([_small(jpeg) for jpeg in jpegs])  # (K, H, W, 3)
-    grey = colour @ np.array([0.299, 0.587, 0.114], dtype=np.float32)  # (K, H, W)
+    pictures = np.stack([_small(jpeg) for jpeg in jpegs])  # (K, H, W, 3)
+    grey = pictures @ np.array([0.299, 0.587, 0.114], dtype=np.float32)  # (K, H, W)
     step = np.diff(grey, axis=0)  # (K-1, H, W)
     return Cues(
+        pictures=pictures,
         brightness=grey.mean(axis=(1, 2)),
-        change=_cells(np.asarray(np.abs(step), np.float32)),
+        change=cell_means(np.asarray(np.abs(step), np.float32)),
         flow=_flow(grey[:-1], step),
-        colour=colour.mean(axis=0),
     )
 
 
@@ -61,7 +61,7 @@ def _small(jpeg: bytes) -> Floats:
     return np.asarray(small, dtype=np.float32)
 
 
-def _cells(values: Floats) -> Floats:
+def cell_means(values: Floats) -> Floats:
     """Means over the grid's cells: (N, H, W) -> (N, rows, columns)."""
     rows, columns = GRID
     top = np.arange(rows) * values.shape[1] // rows
@@ -76,8 +76,8 @@ def _cells(values: Floats) -> Floats:
 def _flow(grey: Floats, step: Floats) -> Floats:
     """Least-squares displacement of each cell: (N, rows, columns, 2)."""
     dy, dx = (np.asarray(part, np.float32) for part in np.gradient(grey, axis=(1, 2)))
-    xx, xy, yy = _cells(dx * dx), _cells(dx * dy), _cells(dy * dy)
-    xt, yt = _cells(dx * step), _cells(dy * step)
+    xx, xy, yy = cell_means(dx * dx), cell_means(dx * dy), cell_means(dy * dy)
+    xt, yt = cell_means(dx * step), cell_means(dy * step)
     damping = 4.0  # keeps cells without texture near zero
     xx, yy = xx + damping, yy + damping
     determinant = xx * yy - xy * xy

@@ -4,6 +4,9 @@ Call it in a worker process (`pipeline.engine`): decord can hang or crash on dam
 """
 
 import io
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +23,26 @@ from pipeline.video import snippets
 
 VERSION = 1  # raise when the frames or their JPEGs change for the same settings
 
+decord.logging.set_level(decord.logging.QUIET)  # reasons go to tables, not to the terminal
+
+# "[12:34:56] /build/path/file.cc:292: ", which decord puts before every reason
+_SOURCE_PLACE = re.compile(r"\[\d\d:\d\d:\d\d\] \S+:\d+: ")
+
 Frames = npt.NDArray[np.uint8]
+
+
+class DecodeError(Exception):
+    """A video cannot be opened or a frame of it cannot be decoded; the message is decord's."""
+
+
+@contextmanager
+def _reasons() -> Iterator[None]:
+    """Turn decord's errors into `DecodeError`: one line, without times and places of its build."""
+    try:
+        yield
+    except (decord.DECORDError, RuntimeError) as error:
+        first = _SOURCE_PLACE.sub("", str(error).strip().splitlines()[0])
+        raise DecodeError(f"damaged, cut short or no video (decord: {first})") from None
 
 
 @dataclass(frozen=True)
@@ -33,23 +55,24 @@ class Recording:
 
     def frames(self, index: list[int]) -> Frames:
         """RGB frames (len(index), height, width, 3) at native size; numbers may repeat."""
-        return np.asarray(self.reader.get_batch(index).asnumpy(), dtype=np.uint8)
+        with _reasons():
+            return np.asarray(self.reader.get_batch(index).asnumpy(), dtype=np.uint8)
 
 
 def open_video(path: Path) -> Recording:
     """Open a video with one decoding thread (one process a core is faster than codec threads).
 
-    Raises decord's errors for what cannot be opened, and `ValueError` for a video without
-    frames or without a frame rate.
+    Raises `DecodeError` for what cannot be opened and for a video without frames or rate.
     """
     if path.stat().st_size == 0:
-        raise ValueError("the file is empty")
-    reader = decord.VideoReader(str(path), num_threads=1)
-    n_frames, fps = len(reader), float(reader.get_avg_fps())
+        raise DecodeError("the file is empty")
+    with _reasons():
+        reader = decord.VideoReader(str(path), num_threads=1)
+        n_frames, fps = len(reader), float(reader.get_avg_fps())
     if n_frames < 1:
-        raise ValueError("the file holds no video frame")
+        raise DecodeError("the file holds no video frame")
     if not fps > 0:
-        raise ValueError(f"the file states {fps} frames a second")
+        raise DecodeError(f"the file states {fps} frames a second")
     return Recording(reader, n_frames, fps)
 
 
@@ -88,12 +111,12 @@ class Sampler:
     def __call__(self, video: Request) -> pa.Table:
         """A table of schema `tables.FRAMES`, a row a snippet.
 
-        Raises `ValueError` when the file does not yield `n_frames` frames, and decord's errors
-        when a frame cannot be decoded.
+        Raises `DecodeError` when a frame cannot be decoded, or the file does not yield
+        `n_frames` frames.
         """
         recording = open_video(video.path)
         if recording.n_frames != video.n_frames:
-            raise ValueError(
+            raise DecodeError(
                 f"the manifest counts {video.n_frames} frames, "
                 f"the file now yields {recording.n_frames}"
             )

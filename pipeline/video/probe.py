@@ -23,7 +23,7 @@ def probe(path: Path) -> pa.Table:
     """One row of schema `tables.PROBE`.
 
     Decodes the first and the last frame, since a truncated file still states its full
-    length. Raises decord's error when either cannot be had.
+    length. Raises `DecodeError` when either cannot be had.
     """
     recording = open_video(path)
     first = recording.frames([0])[0]

@@ -12,9 +12,11 @@ import pytest
 
 from pipeline.config import Demo
 from pipeline.demo import DemoVideo, generate
+from pipeline.demo.damage import break_video
 from pipeline.demo.generate import write_video
 from pipeline.demo.plan import Codec
 from tests.demo.conftest import Generated
+from tests.videos import write_video as write_video_file
 
 READ = """
 import sys, decord
@@ -128,14 +130,15 @@ def test_truncated_video_opens_but_has_no_tail(tiny: Generated) -> None:
     assert "DECORDError" in tail.stderr
 
 
-def test_damaged_video_reads_at_both_ends_but_not_in_the_middle(tiny: Generated) -> None:
-    video = tiny.broken("damaged")
-    path = tiny.root / video.path
-    head, last = read(path, video.n_frames, 0.0, 0.1), read(path, video.n_frames, 0.99, 1.0)
-    middle = read(path, video.n_frames, 0.45, 0.55)
+def test_damaged_video_reads_at_both_ends_but_not_in_the_middle(tmp_path: Path) -> None:
+    # As long as the demo's: decord reads ahead, in a short video as far as the damage.
+    path = write_video_file(tmp_path / "v.mp4", 300)
+    break_video(path, "damaged")
+    head, last = read(path, 300, 0.0, 0.0), read(path, 300, 0.999, 1.0)
+    middle = read(path, 300, 0.45, 0.55)
     assert head.returncode == 0, head.stderr
     assert last.returncode == 0, last.stderr
-    assert f"opened {video.n_frames}" in middle.stdout
+    assert "opened 300" in middle.stdout
     assert middle.returncode != 0
     assert "DECORDError" in middle.stderr
 

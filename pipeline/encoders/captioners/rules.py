@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipeline.config import RulesCaption
-from pipeline.video.cues import GRID, MOVING, Cues, Floats, measure
+from pipeline.video.cues import MOVING, Cues, Floats, measure
 
 VERSION = 1  # raise when a caption changes for the same frames
 
@@ -20,9 +20,15 @@ LIGHTS = ((50.0, "dark"), (95.0, "dim"), (160.0, "daylit"))
 BRIGHT = "bright"
 SPEEDS = ((0.4, "slowly"), (1.2, "steadily"))
 FAST = "fast"
+AGREEMENT = 0.35  # length of the mean displacement over the mean length, from which it is one way
+COUNTER_SHARE = 0.2  # share of the motion along an axis that goes against the main way
+JUMP = 12.0  # grey levels between two sampled frames that count as sudden
 VIVID = 70.0  # spread of the RGB channels from which a pixel counts as coloured
-HUES = ((0.08, "red"), (0.14, "orange"), (0.21, "yellow"), (0.46, "green"), (0.72, "blue"))
-PURPLE, RED = (0.93, "purple"), "red"
+GLARING = 235.0  # darkest channel from which a pixel counts as glaring
+VISIBLE = 0.004  # share of the picture from which a colour is named
+LARGE = 0.04
+HUES = ("red", "orange", "yellow", "green", "blue", "purple", "red")
+HUE_ENDS = (0.04, 0.12, 0.19, 0.46, 0.72, 0.93)  # upper ends of all but the last
 
 
 class RulesCaptioner:
@@ -38,7 +44,7 @@ class RulesCaptioner:
 
 def describe(cues: Cues) -> str:
     """The sentence for one snippet's cues."""
-    parts = [_light(cues), _motion(cues), _sudden(cues), _colour(cues)]
+    parts = [_light(cues), *_motion(cues), _sudden(cues), *_colours(cues), _glare(cues)]
     return ", ".join(part for part in parts if part) + "."
 
 
@@ -50,18 +56,23 @@ def _light(cues: Cues) -> str:
     return _grade(float(cues.brightness.mean()), LIGHTS, BRIGHT) + " scene"
 
 
-def _motion(cues: Cues) -> str:
-    """How much moves, where, where to, how fast, and whether directions agree."""
+def _motion(cues: Cues) -> list[str]:
+    """How much moves, how fast, where to and where; and whether some goes the other way."""
     moving = cues.change > MOVING  # (K-1, rows, columns)
     amount = _grade(float(moving.mean()), AMOUNTS, EVERYTHING_MOVES)
     if amount == AMOUNTS[0][1]:
-        return amount
+        return [amount]
     weight = np.where(moving, cues.change, 0)
-    flow = (cues.flow * weight[..., None]).sum(axis=(0, 1, 2)) / weight.sum()
-    speed = float((np.linalg.norm(cues.flow, axis=-1) * weight).sum() / weight.sum())
-    agreement = float(np.linalg.norm(flow)) / (speed + 1e-6)
-    direction = _direction(flow) if agreement > 0.35 else "in different directions"
-    return f"{amount} {_grade(speed, SPEEDS, FAST)} {direction} {_where(weight.sum(axis=0))}"
+    weight = weight / weight.sum()
+    flow = (cues.flow * weight[..., None]).sum(axis=(0, 1, 2))
+    speed = float((np.linalg.norm(cues.flow, axis=-1) * weight).sum())
+    one_way = float(np.linalg.norm(flow)) > AGREEMENT * speed
+    direction = _direction(flow) if one_way else "in different directions"
+    pace = _grade(speed, SPEEDS, FAST)
+    return [
+        f"{amount} {pace} {direction} {_where(weight.sum(axis=0))}",
+        _counter(cues.flow, weight, flow) if one_way else "",
+    ]
 
 
 def _direction(flow: Floats) -> str:
@@ -71,9 +82,17 @@ def _direction(flow: Floats) -> str:
     return "downwards" if down > 0 else "upwards"
 
 
+def _counter(flow: Floats, weight: Floats, main: Floats) -> str:
+    """Whether a visible part moves against the `main` displacement along its longer axis."""
+    axis = int(abs(main[1]) > abs(main[0]))
+    along = flow[..., axis] * np.sign(main[axis]) * weight
+    against = -along[along < 0].sum()
+    return "some against it" if against > COUNTER_SHARE * np.abs(along).sum() else ""
+
+
 def _where(weight: Floats) -> str:
     """The part of the picture that holds the centre of `weight` (rows, columns)."""
-    rows, columns = GRID
+    rows, columns = weight.shape
     total = weight.sum()
     row = float((weight.sum(axis=1) * (np.arange(rows) + 0.5)).sum() / total / rows)
     column = float((weight.sum(axis=0) * (np.arange(columns) + 0.5)).sum() / total / columns)
@@ -86,7 +105,7 @@ def _sudden(cues: Cues) -> str:
     """A jump of the light, or of the motion between the snippet's halves."""
     jumps = np.diff(cues.brightness)
     jump = float(jumps[np.abs(jumps).argmax()]) if len(jumps) else 0.0
-    if abs(jump) > 12:
+    if abs(jump) > JUMP:
         return "a flash of light" if jump > 0 else "the light drops"
     per_step = cues.change.mean(axis=(1, 2))
     before, after = np.array_split(per_step, 2)
@@ -97,31 +116,35 @@ def _sudden(cues: Cues) -> str:
     return ""
 
 
-def _colour(cues: Cues) -> str:
-    """The commonest vivid colour and where it lies, when there is a visible patch of one."""
-    low, high = cues.colour.min(axis=-1), cues.colour.max(axis=-1)
-    vivid = high - low > VIVID
-    if vivid.mean() < 0.01:
-        return ""
-    hues = _hue(cues.colour[vivid])
-    names = [_grade(hue, (*HUES, PURPLE), RED) for hue in hues]
-    name = max(sorted(set(names)), key=names.count)
-    size = "a large" if vivid.mean() > 0.08 else "a small"
-    patch = np.zeros(vivid.shape, dtype=np.float32)
-    patch[vivid] = [found == name for found in names]
-    rows = np.add.reduceat(patch, np.arange(GRID[0]) * patch.shape[0] // GRID[0], axis=0)
-    cells = np.add.reduceat(rows, np.arange(GRID[1]) * patch.shape[1] // GRID[1], axis=1)
-    return f"{size} {name} patch {_where(cells)}"
+def _colours(cues: Cues) -> list[str]:
+    """Each vivid colour that takes a visible share of the picture: how much, and where."""
+    spread = cues.pictures.max(axis=-1) - cues.pictures.min(axis=-1)  # (K, H, W)
+    vivid = spread > VIVID
+    hue = np.digitize(_hue(cues.pictures[vivid]), HUE_ENDS)
+    found = []
+    for name in dict.fromkeys(HUES):
+        patch = np.zeros(vivid.shape, dtype=np.float32)
+        patch[vivid] = np.isin(hue, [i for i, other in enumerate(HUES) if other == name])
+        share = float(patch.mean())
+        if share > VISIBLE:
+            size = "large" if share > LARGE else "small"
+            found.append(f"{size} {name} {_where(patch.sum(axis=0))}")
+    return found
 
 
 def _hue(pixels: Floats) -> Floats:
     """Hue in [0, 1) of RGB pixels (N, 3) whose channels differ."""
     red, green, blue = pixels.T
-    high, low = pixels.max(axis=1), pixels.min(axis=1)
-    spread = high - low
+    high = pixels.max(axis=1)
+    spread = high - pixels.min(axis=1)
     sector = np.select(
         [high == red, high == green],
         [(green - blue) / spread, 2 + (blue - red) / spread],
         4 + (red - green) / spread,
     )
     return np.asarray(sector / 6 % 1, dtype=np.float32)
+
+
+def _glare(cues: Cues) -> str:
+    glaring = (cues.pictures.min(axis=-1) > GLARING).astype(np.float32)
+    return f"glaring light {_where(glaring.sum(axis=0))}" if glaring.mean() > VISIBLE else ""

@@ -1,0 +1,61 @@
+# make repro   demo dataset from nothing to metrics and a page
+# make test    linters, types, tests
+# make repro DATASET=<name> [RAW=<folder>] [TARGET=<stage>]   another dataset of params.yaml
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# `dvc repro` runs `python -m stages...`: that python must be the environment's.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: repro test lint clean
+
+repro: $(VENV)/.runtime
+ifdef DATASET
+ifdef RAW
+	@test -d "$(RAW)" || { echo "RAW=$(RAW) is not a folder"; exit 1; }
+	@mkdir -p "data/$(DATASET)"
+	ln -sfn "$$(realpath "$(RAW)")" "data/$(DATASET)/raw"
+endif
+	dvc exp run -S 'datasets=[$(DATASET)]' $(TARGET)
+else
+	dvc repro $(TARGET)
+endif
+	@python -m stages.show
+
+test: lint
+	HF_HUB_OFFLINE=1 python -m pytest
+
+lint: $(VENV)/.test
+	ruff check .
+	ruff format --check .
+	mypy
+
+# uv installs in seconds where pip takes minutes; pip does where uv cannot be had.
+# uv reads no PIP_* variables, so those that matter are handed on.
+define install
+	@$(BIN)/python -m pip install --quiet uv==0.13.9 2>/dev/null \
+	  && UV_FIND_LINKS="$$PIP_FIND_LINKS" UV_DEFAULT_INDEX="$$PIP_INDEX_URL" \
+	     $(BIN)/uv pip install --quiet --python $(BIN)/python -r $(1) \
+	  || $(BIN)/python -m pip install --quiet -r $(1) \
+	  || { echo "installing $(1) failed; is a package index reachable?"; exit 1; }
+endef
+
+$(VENV)/.created:
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing; install Python 3.11 or newer"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "$$($(PYTHON) --version) is too old; make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) \
+	  || { rm -rf $(VENV); echo "the venv module is missing; on Debian: apt install python3-venv"; exit 1; }
+	@touch $@
+
+$(VENV)/.runtime: requirements.txt $(VENV)/.created
+	$(call install,requirements.txt)
+	@touch $@
+
+$(VENV)/.test: requirements-test.txt $(VENV)/.runtime
+	$(call install,requirements-test.txt)
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

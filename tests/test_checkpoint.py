@@ -1,0 +1,111 @@
+"""A trained head written and read back."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from pipeline.checkpoint import CHECKPOINTS, ModelConfig, load, save_config, save_weights
+from pipeline.config import BaseHead, RefineVadHead
+from pipeline.errors import UserError
+from pipeline.models.head import Head
+from pipeline.training import predict, weights_of
+from tests.models.toy import FEATURES, LAYOUT, base, make, perturb, refinevad, toy_videos
+
+CPU = torch.device("cpu")
+BOTH = pytest.mark.parametrize(
+    "settings",
+    [base(scorer={"batch_norm": True}), refinevad(core={"threshold": 0.0})],
+    ids=["base", "refinevad"],
+)
+
+
+def config_of(settings: BaseHead | RefineVadHead) -> ModelConfig:
+    return ModelConfig(
+        head="base" if isinstance(settings, BaseHead) else "refinevad",
+        seed=3,
+        dataset="toy",
+        features=FEATURES.model_dump(),
+        settings=settings.model_dump(),
+        train={"epochs": 2},
+        widths=LAYOUT.widths,
+        categories=LAYOUT.categories,
+        n_snippets=LAYOUT.n_snippets,
+        encoders={"clip": {"model": "tiny"}},
+    )
+
+
+def used(settings: BaseHead | RefineVadHead) -> Head:
+    """A head whose parameters, statistics and running averages are all its own."""
+    videos = toy_videos(8, seed=0)
+    head = make(settings)
+    perturb(head)
+    head.fit_statistics(videos.features, videos.labels)
+    head.train().losses(videos.features, videos.labels)
+    return head
+
+
+@BOTH
+def test_round_trip_scores_the_same(settings: BaseHead | RefineVadHead, tmp_path: Path) -> None:
+    head, videos = used(settings), toy_videos(6, seed=5)
+    save_config(tmp_path, config_of(settings))
+    save_weights(tmp_path, "last", weights_of(head))
+    torch.manual_seed(77)
+    loaded, config = load(tmp_path, "last")
+    assert config == config_of(settings)
+    assert config.layout == LAYOUT
+    assert not loaded.training
+    expected, found = predict(head, videos.features, CPU), predict(loaded, videos.features, CPU)
+    assert found[0].equal(expected[0])
+    if expected[1] is not None and found[1] is not None:
+        assert found[1].equal(expected[1])
+    assert (found[1] is None) == (expected[1] is None)
+
+
+def test_checkpoints_are_kept_apart(tmp_path: Path) -> None:
+    assert CHECKPOINTS == ("last", "best_on_test")
+    head = used(base())
+    save_config(tmp_path, config_of(base()))
+    for checkpoint in CHECKPOINTS:
+        save_weights(tmp_path, checkpoint, weights_of(head))
+        perturb(head, seed=9)
+    last, best = (load(tmp_path, checkpoint)[0] for checkpoint in CHECKPOINTS)
+    name = "project.1.weight"
+    assert not last.get_parameter(name).equal(best.get_parameter(name))
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"config.json", "last.safetensors", "best_on_test.safetensors"}
+
+
+def test_config_is_plain_json(tmp_path: Path) -> None:
+    save_config(tmp_path, config_of(refinevad()))
+    written = json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))
+    assert written["head"] == "refinevad"
+    assert written["widths"] == {"image": 6, "text": 4}
+    assert written["settings"]["motar"]["shift"] == "straight_through"
+
+
+def test_weights_of_another_shape_are_refused(tmp_path: Path) -> None:
+    save_config(tmp_path, config_of(base(width=4)))
+    save_weights(tmp_path, "last", weights_of(used(base())))
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        load(tmp_path, "last")
+
+
+def test_missing_files_are_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"config\.json: no trained model; `dvc repro train`"):
+        load(tmp_path, "last")
+    save_config(tmp_path, config_of(base()))
+    with pytest.raises(UserError, match="no trained model"):
+        load(tmp_path, "last")
+    save_weights(tmp_path, "last", weights_of(used(base())))
+    load(tmp_path, "last")
+    with pytest.raises(UserError, match="no trained model"):
+        load(tmp_path, "best_on_test")
+
+
+@pytest.mark.xfail(strict=True, reason="safetensors' FileNotFoundError has no filename")
+def test_missing_weights_are_named_by_their_file(tmp_path: Path) -> None:
+    save_config(tmp_path, config_of(base()))
+    with pytest.raises(UserError, match=r"best_on_test\.safetensors"):
+        load(tmp_path, "best_on_test")

@@ -1,0 +1,98 @@
+from pathlib import Path
+
+import pytest
+
+from pipeline import config
+from pipeline.errors import UserError
+
+PARAMS = Path(__file__).resolve().parents[1] / "params.yaml"
+
+
+def changed(tmp_path: Path, old: str, new: str) -> tuple[Path, int]:
+    """params.yaml with one text replaced, and the line where the new text starts."""
+    text = PARAMS.read_text()
+    assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in params.yaml"
+    path = tmp_path / "params.yaml"
+    path.write_text(text.replace(old, new))
+    return path, text[: text.index(old)].count("\n") + 1
+
+
+def test_the_committed_file_is_valid() -> None:
+    params = config.load(PARAMS)
+    assert params.datasets == ["demo"]
+    assert params.decode.snippets == 32
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key", "reason"),
+    [
+        ("  jpeg_quality: 90", "  jpg_quality: 90", "decode.jpg_quality", "unknown key"),
+        ("  jpeg_quality: 90", "  jpeg_quality: high", "decode.jpeg_quality", "integer"),
+        ("  jpeg_quality: 90", "  jpeg_quality: 101", "decode.jpeg_quality", "100"),
+        ("  frames_per_snippet: 8", "  frames_per_snippet: 6", "frames_per_snippet", "4"),
+        ("  snippets: 32", '  snippets: "32"', "decode.snippets", "integer"),
+        ("  workers: null", "  workers: 0", "runtime.workers", "1"),
+        ("  device: auto", "  device: tpu", "runtime.device", "tpu"),
+        ("shift: straight_through", "shift: hard", "heads.refinevad.motar.shift", "hard"),
+        ("      fold: 4", "      fold: 1", "heads.refinevad.motar.fold", "2"),
+    ],
+)
+def test_a_wrong_value_names_its_key_and_line(
+    tmp_path: Path, old: str, new: str, key: str, reason: str
+) -> None:
+    path, line = changed(tmp_path, old, new)
+    with pytest.raises(UserError) as caught:
+        config.load(path)
+    complaint = next(text for text in str(caught.value).splitlines() if key in text)
+    assert complaint.startswith(f"{path}:{line}: ")
+    assert reason in complaint
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("datasets: [demo]", "datasets: [dmo]", "'dmo' is not in `sources`"),
+        ("datasets: [demo]", "datasets: [demo, demo]", "names something twice"),
+        ("models: [refinevad, base]", "models: [rtfm]", "'rtfm' is not in `heads`"),
+        ("    motar:", "    motar:\n      heads: 3", "duplicate key"),
+    ],
+)
+def test_an_impossible_combination_is_refused(
+    tmp_path: Path, old: str, new: str, reason: str
+) -> None:
+    path, _ = changed(tmp_path, old, new)
+    with pytest.raises(UserError, match=reason):
+        config.load(path)
+
+
+def test_heads_must_divide_the_width(tmp_path: Path) -> None:
+    text = PARAMS.read_text()
+    path = tmp_path / "params.yaml"
+    path.write_text(
+        text.replace("      heads: 4\n      dropout: 0.1", "      heads: 7\n      dropout: 0.1")
+    )
+    with pytest.raises(UserError, match=r"not a multiple of core\.heads 7"):
+        config.load(path)
+
+
+def test_a_missing_key_is_named(tmp_path: Path) -> None:
+    path, _ = changed(tmp_path, "  jpeg_quality: 90\n", "")
+    with pytest.raises(UserError, match=r"decode\.jpeg_quality: this key is missing"):
+        config.load(path)
+
+
+def test_every_wrong_key_is_reported_at_once(tmp_path: Path) -> None:
+    path, _ = changed(tmp_path, "  snippets: 32", "  snipets: 32")
+    path.write_text(path.read_text().replace("  workers: null", "  workers: many"))
+    with pytest.raises(UserError) as caught:
+        config.load(path)
+    assert "decode.snipets" in str(caught.value)
+    assert "runtime.workers" in str(caught.value)
+
+
+def test_no_file_and_no_yaml(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="does not exist"):
+        config.load(tmp_path / "params.yaml")
+    (tmp_path / "params.yaml").write_text("datasets: [demo\n")
+    with pytest.raises(UserError, match="not valid YAML"):
+        config.load(tmp_path / "params.yaml")
