@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from pipeline import config
 from pipeline.errors import UserError
@@ -66,11 +67,11 @@ def test_an_impossible_combination_is_refused(
 
 
 def test_heads_must_divide_the_width(tmp_path: Path) -> None:
-    text = PARAMS.read_text()
+    yaml = YAML()
+    params = yaml.load(PARAMS)
+    params["heads"]["refinevad"]["core"]["heads"] = 7
     path = tmp_path / "params.yaml"
-    path.write_text(
-        text.replace("      heads: 4\n      dropout: 0.1", "      heads: 7\n      dropout: 0.1")
-    )
+    yaml.dump(params, path)
     with pytest.raises(UserError, match=r"not a multiple of core\.heads 7"):
         config.load(path)
 

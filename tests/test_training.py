@@ -60,7 +60,7 @@ def test_the_smaller_class_starts_over_in_a_new_order() -> None:
     drawn = torch.cat(found)
     assert sorted(drawn[~abnormal[drawn]].tolist()) == torch.nonzero(~abnormal).flatten().tolist()
     repeated = drawn[abnormal[drawn]]  # six batches of four: four whole rounds
-    rounds = [tuple(part.tolist()) for part in repeated.split(6)]
+    rounds = [tuple(part) for part in repeated.view(4, 6).tolist()]
     assert all(sorted(part) == torch.nonzero(abnormal).flatten().tolist() for part in rounds)
     assert len(set(rounds)) > 1
 

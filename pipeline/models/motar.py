@@ -114,6 +114,23 @@ class AdaptiveShift(nn.Module):
         )
 
 
+def transformer_layer(width: int, settings: Settings) -> nn.TransformerEncoderLayer:
+    """A pre-norm Transformer layer whose branches start at zero: at first it changes nothing."""
+    layer = nn.TransformerEncoderLayer(
+        width,
+        settings.heads,
+        dim_feedforward=2 * width,
+        dropout=settings.dropout,
+        activation="gelu",
+        batch_first=True,
+        norm_first=True,
+    )
+    nn.init.zeros_(layer.self_attn.out_proj.weight)
+    nn.init.zeros_(layer.linear2.weight)
+    nn.init.zeros_(layer.linear2.bias)
+    return layer
+
+
 class Motar(nn.Module):
     """Adaptive shift, projection to `width`, and a light Transformer over time (equation 4).
 
@@ -131,21 +148,8 @@ class Motar(nn.Module):
         self.shift = AdaptiveShift(widths, settings)
         self.project = nn.Linear(sum(widths), width)
         self.position = nn.Parameter(torch.zeros(n_snippets, width))
-        self.layers = nn.ModuleList(
-            nn.TransformerEncoderLayer(
-                width,
-                settings.heads,
-                dim_feedforward=2 * width,
-                dropout=settings.dropout,
-                activation="gelu",
-                batch_first=True,
-                norm_first=True,
-            )
-            for _ in range(settings.layers)
-        )
-        for layer in self.layers:
-            nn.init.zeros_(layer.self_attn.out_proj.weight)
-            nn.init.zeros_(layer.linear2.weight)
+        layers = [transformer_layer(width, settings) for _ in range(settings.layers)]
+        self.layers = nn.ModuleList(layers)
         self.norm = nn.LayerNorm(width)
 
     def forward(self, features: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ METRICS = {
     ),
     "false_alarm_rate": (
         "False alarms",
-        "Share of normal videos' frames that score above the threshold in settings. Lower is better.",
+        "Share of normal videos' frames that score above the settings' threshold. Lower is better.",
     ),
 }
 GROUPS = {

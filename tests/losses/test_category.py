@@ -15,7 +15,7 @@ WEIGHTS = torch.tensor([[1.0, 2.0], [0.5, 3.0], [1.5, 0.1]], dtype=torch.float64
 
 
 def plain_loss(logits: Tensor, labels: Tensor, weights: Tensor | None) -> float:
-    terms = []
+    terms: list[float] = []
     for video in range(len(logits)):
         for category in range(logits.shape[1]):
             pair = logits[video, category].tolist()

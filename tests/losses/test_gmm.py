@@ -12,7 +12,8 @@ from tests.models.toy import multi_hot, normal, perturb
 B, T, C, H = 4, 6, 3, 5
 LABELS = multi_hot("010", "000", "110", "001").double()
 LOGITS = 2 * normal(B, T, dtype=torch.float64)
-CONTEXT = normal(B, T, H, seed=1, dtype=torch.float64)
+SCALES = torch.tensor([0.03, 0.3, 1.0, 3.0, 5.0], dtype=torch.float64)  # of the channels
+CONTEXT = SCALES * normal(B, T, H, seed=1, dtype=torch.float64)
 PROTOTYPES = normal(C, H, seed=2, dtype=torch.float64)
 WEIGHTS = torch.tensor(
     [[0.0, 0.0, 0.0], [0.2, 0.5, 0.3], [0.0, 0.4, 0.6], [1.0, 0.0, 0.0]], dtype=torch.float64
@@ -103,7 +104,7 @@ def all_targets(gmm: GmmSmoothing, logits: Tensor, context: Tensor) -> Tensor:
 def test_loss_against_a_loop(anchor: bool, n_snippets: int) -> None:
     gmm = make(anchor=anchor)
     logits = 2 * normal(B, n_snippets, dtype=torch.float64)
-    context = normal(B, n_snippets, H, seed=1, dtype=torch.float64)
+    context = SCALES * normal(B, n_snippets, H, seed=1, dtype=torch.float64)
     expected = (logits.sigmoid() - all_targets(gmm, logits, context)).square().mean()
     found = gmm(logits, context, WEIGHTS, PROTOTYPES, LABELS)
     torch.testing.assert_close(found, expected)

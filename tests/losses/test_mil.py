@@ -61,6 +61,14 @@ def test_bce_by_hand() -> None:
     assert mil_loss(logits, abnormal, top_k=2).item() == pytest.approx(top_2, abs=1e-6)
 
 
+def test_bce_of_bags_near_their_ends() -> None:
+    logits = torch.tensor([logit(0.999), logit(0.0001)])
+    right = mil_loss(logits, torch.tensor([True, False])).item()
+    assert right == pytest.approx(-(math.log(0.999) + math.log(0.9999)) / 2, rel=1e-3)
+    wrong = mil_loss(logits, torch.tensor([False, True])).item()
+    assert wrong == pytest.approx(-(math.log(0.001) + math.log(0.0001)) / 2, rel=1e-3)
+
+
 def test_hinge_by_hand() -> None:
     logits = torch.tensor([logit(p, 0.01) for p in (0.9, 0.2, 0.6, 0.5)])
     abnormal = torch.tensor([True, False, True, False])
@@ -85,7 +93,7 @@ def test_hinge_of_one_class_is_zero_with_a_graph(abnormal: list[bool]) -> None:
     logits = torch.randn(2, 4, generator=torch.Generator().manual_seed(0)).requires_grad_()
     loss = mil_loss(logits, torch.tensor(abnormal), kind="hinge")
     assert loss.item() == 0
-    loss.backward()
+    torch.autograd.backward(loss)
     assert logits.grad is not None
     assert logits.grad.tolist() == [[0.0] * 4] * 2
 
@@ -97,7 +105,7 @@ def test_gradient_is_right_and_reaches_the_top_k_alone(kind: Literal["bce", "hin
     assert torch.autograd.gradcheck(
         lambda z: mil_loss(z, abnormal, kind=kind, top_k=2, margin=2.0), logits
     )
-    mil_loss(logits, abnormal, kind=kind, top_k=2, margin=2.0).backward()
+    torch.autograd.backward(mil_loss(logits, abnormal, kind=kind, top_k=2, margin=2.0))
     assert logits.grad is not None
     for row, gradient, up in zip(logits, logits.grad, abnormal, strict=True):
         top = set(row.topk(2).indices.tolist())
@@ -116,7 +124,7 @@ def test_loss_of_a_batch_is_the_mean_of_its_videos() -> None:
 def test_finite_for_certain_scores(kind: Literal["bce", "hinge"], size: float) -> None:
     logits = torch.tensor([[size] * 4, [-size] * 4, [size] * 4, [-size] * 4]).requires_grad_()
     loss = mil_loss(logits, torch.tensor([True, True, False, False]), kind=kind)
-    loss.backward()
+    torch.autograd.backward(loss)
     assert torch.isfinite(loss)
     assert logits.grad is not None
     assert torch.isfinite(logits.grad).all()

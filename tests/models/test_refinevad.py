@@ -86,7 +86,7 @@ def test_every_parameter_gets_a_gradient(anchor: bool, injection: str, kind: str
         mil={"kind": kind},
     )
     head = ready(settings)  # in training, batch norm cancels the bias before it
-    sum(head.losses(VIDEOS, LABELS).values(), torch.zeros(())).backward()
+    torch.autograd.backward(sum(head.losses(VIDEOS, LABELS).values(), torch.zeros(())))
     for name, parameter in head.named_parameters():
         assert parameter.grad is not None, name
         assert torch.isfinite(parameter.grad).all(), name
@@ -100,7 +100,7 @@ def test_one_step_wakes_the_branches_that_start_at_zero() -> None:
     asleep = []
     for _ in range(3):
         optimiser.zero_grad(set_to_none=True)
-        sum(head.losses(VIDEOS, LABELS).values(), torch.zeros(())).backward()
+        torch.autograd.backward(sum(head.losses(VIDEOS, LABELS).values(), torch.zeros(())))
         gradients = {name: p.grad for name, p in head.named_parameters()}
         asleep.append({n for n, g in gradients.items() if g is None or not (g != 0).any()})
         optimiser.step()
