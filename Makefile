@@ -11,13 +11,19 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 .PHONY: repro test lint clean
 
 repro: $(VENV)/.runtime
-ifdef DATASET
+	@git rev-parse --git-dir >/dev/null 2>&1 || { echo "not a git clone; DVC needs one: git init"; exit 1; }
 ifdef RAW
+	@test -n "$(DATASET)" || { echo "RAW needs DATASET=<name in sources of params.yaml>"; exit 1; }
 	@test -d "$(RAW)" || { echo "RAW=$(RAW) is not a folder"; exit 1; }
+	@test -L "data/$(DATASET)/raw" || test ! -e "data/$(DATASET)/raw" \
+	  || { echo "data/$(DATASET)/raw is a folder already; leave RAW out, or move it away"; exit 1; }
 	@mkdir -p "data/$(DATASET)"
 	ln -sfn "$$(realpath "$(RAW)")" "data/$(DATASET)/raw"
 endif
-	dvc exp run -S 'datasets=[$(DATASET)]' $(TARGET)
+ifdef DATASET
+	@python -m stages.check "$(DATASET)"
+	sed -i 's/^datasets:.*/datasets: [$(DATASET)]/' params.yaml
+	dvc repro $(or $(TARGET),report)
 else
 	dvc repro $(TARGET)
 endif
@@ -35,7 +41,7 @@ lint: $(VENV)/.test
 # uv reads no PIP_* variables, so those that matter are handed on.
 define install
 	@$(BIN)/python -m pip install --quiet uv==0.13.9 2>/dev/null \
-	  && UV_FIND_LINKS="$$PIP_FIND_LINKS" UV_DEFAULT_INDEX="$$PIP_INDEX_URL" \
+	  && UV_FIND_LINKS="$${PIP_FIND_LINKS// /,}" UV_DEFAULT_INDEX="$$PIP_INDEX_URL" \
 	     $(BIN)/uv pip install --quiet --python $(BIN)/python -r $(1) \
 	  || $(BIN)/python -m pip install --quiet -r $(1) \
 	  || { echo "installing $(1) failed; is a package index reachable?"; exit 1; }

@@ -1,5 +1,6 @@
 """Files that are either whole or absent."""
 
+import hashlib
 import os
 import re
 import socket
@@ -22,7 +23,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
     content. If the process is killed, `sweep` finds the leftover by its name.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{_host()}-{os.getpid()}.tmp")
+    short = hashlib.sha256(path.name.encode()).hexdigest()[:16]  # the name itself may be long
+    temporary = path.with_name(f".{short}.{_host()}-{os.getpid()}.tmp")
     try:
         yield temporary
         with temporary.open("rb") as written:

@@ -60,13 +60,12 @@ def save_weights(folder: Path, checkpoint: str, weights: dict[str, torch.Tensor]
 
 def load(folder: Path, checkpoint: str) -> tuple[Head, ModelConfig]:
     """The head in eval mode and its config; raises `UserError` naming what is absent."""
-    try:
-        config = ModelConfig(**json.loads((folder / "config.json").read_text(encoding="utf-8")))
-        weights = load_file(folder / f"{checkpoint}.safetensors")
-    except FileNotFoundError as error:
-        raise UserError(
-            f"{error.filename or folder}: no trained model; `dvc repro train`"
-        ) from None
+    paths = folder / "config.json", folder / f"{checkpoint}.safetensors"
+    for path in paths:
+        if not path.exists():
+            raise UserError(f"{path} does not exist; `dvc repro train` writes it")
+    config = ModelConfig(**json.loads(paths[0].read_text(encoding="utf-8")))
+    weights = load_file(paths[1])
     head = config.build()
     head.load_state_dict(weights)
     return head.eval(), config

@@ -20,14 +20,14 @@ DEMO_CATEGORIES = ("AbandonedObject", "Collision", "Fighting", "Fire", "Panic", 
 Share = Annotated[float, Field(ge=0, le=1)]
 Dropout = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 Count = Annotated[int, Field(ge=1)]
 
 
 class Section(BaseModel):
     """A block of `params.yaml`: no unknown keys, no silent conversions, immutable."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Demo(Section):
@@ -78,7 +78,7 @@ class FolderColumns(Section):
     path: str = "path"
     split: str = "split"
     categories: str = "categories"
-    group: str = "group"
+    group: str | None = None
 
 
 class FolderSource(Section):
@@ -88,7 +88,7 @@ class FolderSource(Section):
     table: str = "videos.csv"
     columns: FolderColumns = FolderColumns()
     normal: str = "Normal"
-    test_share: Share | None = None
+    test_share: Annotated[float, Field(gt=0, lt=1)] | None = None
 
 
 Source = Annotated[UcfCrimeSource | FolderSource, Field(discriminator="adapter")]
@@ -97,7 +97,7 @@ Source = Annotated[UcfCrimeSource | FolderSource, Field(discriminator="adapter")
 class Decode(Section):
     """Which frames of a video are kept, and how."""
 
-    snippets: Count
+    snippets: Annotated[int, Field(ge=2)]
     frames_per_snippet: Annotated[int, Field(ge=4, multiple_of=4)]
     max_short_side: Annotated[int, Field(ge=16)]
     jpeg_quality: Annotated[int, Field(ge=1, le=100)]
@@ -106,9 +106,18 @@ class Decode(Section):
 class Clip(Section):
     """The image and text encoder: an open_clip model, or the small one of the demo."""
 
-    model: str
-    pretrained: str
+    model: Annotated[str, Field(min_length=1)]
+    pretrained: Annotated[str, Field(min_length=1)]
     seed: int = 0
+
+    @model_validator(mode="after")
+    def _openai_needs_quick_gelu(self) -> Self:
+        if self.pretrained == "openai" and not self.model.endswith("-quickgelu"):
+            raise ValueError(
+                f"model: OpenAI's weights need QuickGELU, which '{self.model}' lacks (open_clip "
+                f"only warns, and the features are wrong); use '{self.model}-quickgelu'"
+            )
+        return self
 
 
 class RulesCaption(Section):
@@ -124,6 +133,12 @@ class Features(Section):
     center: bool
     normalise: Literal["l2", "none"]
 
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        if len(set(self.modalities)) < len(self.modalities):
+            raise ValueError(f"modalities: {self.modalities} names one twice")
+        return self
+
 
 class Train(Section):
     """Optimisation; half of each batch is normal, half abnormal."""
@@ -133,6 +148,7 @@ class Train(Section):
     lr: Positive
     weight_decay: Annotated[float, Field(ge=0)]
     clip_grad_norm: Positive
+    threads: Count
 
 
 class Scorer(Section):
@@ -239,12 +255,11 @@ class Report(Section):
 
 
 class Runtime(Section):
-    """What cannot change a result; no stage tracks it."""
+    """How, not what, is computed; no stage tracks it."""
 
     workers: Count | None
     device: Literal["auto", "cpu", "cuda"]
     batch_size: Count
-    threads: Count
     timeout_s: Positive
     recycle_after: Count
     max_failed_share: Share
@@ -277,6 +292,24 @@ class Params(Section):
             values = getattr(self, key)
             if len(set(values)) != len(values):
                 raise ValueError(f"{key}: {values} names something twice")
+        return self
+
+    def source(self, dataset: str) -> Source:
+        """The source of that name; a `UserError` when `sources` has none."""
+        if dataset not in self.sources:
+            known = ", ".join(self.sources)
+            raise UserError(f"params.yaml: '{dataset}' is not in `sources` (known: {known})")
+        return self.sources[dataset]
+
+    @model_validator(mode="after")
+    def _top_k_fits(self) -> Self:
+        for name in Heads.model_fields:
+            top_k = getattr(self.heads, name).mil.top_k
+            if top_k is not None and top_k > self.decode.snippets:
+                raise ValueError(
+                    f"heads.{name}.mil.top_k: {top_k} is more than decode.snippets "
+                    f"({self.decode.snippets})"
+                )
         return self
 
 

@@ -5,10 +5,13 @@ after another. A video that raises, hangs past its time limit or kills its worke
 `Outcome` with an error; the others go on.
 """
 
+import ctypes
 import multiprocessing
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +22,7 @@ from pipeline.config import Runtime
 from pipeline.errors import UserError
 
 IN_FLIGHT_PER_WORKER = 4
+PR_SET_PDEATHSIG = 1  # of linux/prctl.h
 
 
 class FatalError(UserError):
@@ -66,7 +70,7 @@ def run(
     pool = ProcessPool(
         max_workers=count,
         max_tasks=runtime.recycle_after,
-        initializer=_remember,
+        initializer=_set_up,
         initargs=(make,),
         context=multiprocessing.get_context("spawn"),
     )
@@ -75,6 +79,11 @@ def run(
             for outcome in _outcomes(pool, items, count, runtime.timeout_s):
                 bar.update()
                 yield outcome
+        except BrokenProcessPool:
+            raise FatalError(
+                f"{label}: worker processes died while being set up (out of memory?); "
+                "try fewer runtime.workers, then run again: nothing computed is lost"
+            ) from None
         except BaseException:
             pool.stop()  # type: ignore[no-untyped-call]
             raise
@@ -106,21 +115,27 @@ def _outcome(future: Any, index: int, timeout_s: float) -> Outcome:
     return Outcome(index, value, error)
 
 
-# What a worker process remembers between videos: how to make its function, and the function.
-_worker: dict[str, Callable[..., Any]] = {}
+# What a worker process remembers between videos: its function, or why it has none.
+_worker: dict[str, Any] = {}
 
 
-def _remember(make: Callable[[], Callable[[Any], Any]]) -> None:
-    _worker["make"] = make
+def _set_up(make: Callable[[], Callable[[Any], Any]]) -> None:
+    """In a new worker, before any video's time runs: build the function.
+
+    Also asks Linux to end this process with its parent. Without that, a run that is killed
+    outright would leave workers behind with nobody to end a video that hangs.
+    """
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    try:
+        _worker["function"] = make()
+    except Exception as error:
+        _worker["failure"] = first_line(error)
 
 
 def _call(item: Any) -> tuple[Any, str | None]:
     """In a worker: the function's value for `item`, or the reason it has none."""
-    if "function" not in _worker:
-        try:
-            _worker["function"] = _worker["make"]()
-        except Exception as error:
-            raise FatalError(f"a worker could not be set up: {first_line(error)}") from error
+    if "failure" in _worker:
+        raise FatalError(f"a worker could not be set up: {_worker['failure']}")
     try:
         return _worker["function"](item), None
     except FatalError:

@@ -66,5 +66,10 @@ def _labels(rows: list[dict[str, Any]], categories: list[str]) -> Tensor:
     labels = torch.zeros(len(rows), len(categories))
     for i, row in enumerate(rows):
         for name in row["categories"]:
+            if name not in categories:
+                raise UserError(
+                    f"{row['video_id']} has category '{name}', which the dataset does not list "
+                    f"({', '.join(categories)}); `dvc repro -f manifest`"
+                )
             labels[i, categories.index(name)] = 1
     return labels

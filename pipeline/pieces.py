@@ -7,6 +7,7 @@ interrupted stage resumes, an added video computes one video, a reverted paramet
 computes nothing, and two videos of equal content share a piece.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -24,6 +25,9 @@ from pipeline import engine, tables
 from pipeline.atomic import atomic_path, sweep
 from pipeline.config import Runtime
 from pipeline.errors import UserError
+
+# Another file system, one without hard links, or too many links to one file.
+NO_LINKS = (errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK)
 
 
 @dataclass(frozen=True)
@@ -60,8 +64,12 @@ class Store:
         tables.write(piece, self.path(key), self.schema, {"key": key})
 
     def load(self, key: str) -> pa.Table:
-        """Read a piece; raises `UserError` when it is absent, damaged or of another schema."""
-        return tables.read(self.path(key), self.schema)
+        """Read a piece; a `UserError` when it is absent, damaged, or of another key or schema."""
+        path = self.path(key)
+        piece = tables.read(path, self.schema)
+        if key_of(path) != key:
+            raise UserError(f"{path} holds the piece of another key")
+        return piece
 
     def holds(self, key: str) -> bool:
         """Whether a whole, readable piece is there; a damaged one is removed with a warning."""
@@ -182,9 +190,12 @@ def link_each(jobs: Iterable[Job], store: Store, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for job in jobs:
         with atomic_path(folder / f"{job.video_id}.parquet") as temporary:
+            temporary.unlink(missing_ok=True)  # never write through a link into the store
             try:
                 os.link(store.path(job.key), temporary)
-            except OSError:  # another file system, or one without hard links
+            except OSError as error:
+                if error.errno not in NO_LINKS:
+                    raise
                 shutil.copyfile(store.path(job.key), temporary)
 
 

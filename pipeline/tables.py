@@ -6,6 +6,7 @@
 
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -147,25 +148,32 @@ def write_stream(tables: Iterable[pa.Table], path: Path, schema: pa.Schema) -> i
     return rows
 
 
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist; `dvc repro` builds it") from None
+    except (OSError, pa.ArrowInvalid) as error:
+        raise UserError(f"{path} cannot be read ({error}); remove it and `dvc repro`") from error
+
+
 def read(path: Path, schema: pa.Schema | None = None) -> pa.Table:
     """Read a table, verify its checksums, and check it against `schema`.
 
     Raises `UserError` naming the file when it is absent, damaged, or of another schema.
     """
-    try:
+    with _readable(path):
         table = pq.read_table(path, page_checksum_verification=True, partitioning=None)
-    except FileNotFoundError:
-        raise UserError(f"{path} does not exist; `dvc repro` builds it") from None
-    except (OSError, pa.ArrowInvalid) as error:
-        raise UserError(f"{path} cannot be read ({error}); remove it and `dvc repro`") from error
     if schema is not None:
         check(table, schema, str(path))
     return table
 
 
 def metadata(path: Path) -> dict[str, Any]:
-    """The JSON values that `write` stored beside a table's schema."""
-    raw = pq.read_schema(path).metadata or {}
+    """The JSON values that `write` stored beside a table's schema; errors as those of `read`."""
+    with _readable(path):
+        raw = pq.read_schema(path).metadata or {}
     return {k.decode(): json.loads(v) for k, v in raw.items() if not k.startswith(b"ARROW:")}
 
 
@@ -186,6 +194,10 @@ def read_features(path: Path) -> tuple[list[str], npt.NDArray[np.float32], list[
     if len(snippets) % n_snippets or (snippets != expected).any():
         raise UserError(f"{path}: each video must have snippets 0..{n_snippets - 1} in order")
     firsts = table.take(pa.array(np.arange(0, len(snippets), n_snippets)))
+    repeated = pa.array(np.arange(len(snippets)) // n_snippets)
+    ids = table["video_id"].combine_chunks()
+    if not firsts["video_id"].combine_chunks().take(repeated).equals(ids):
+        raise UserError(f"{path}: the {n_snippets} rows of a video must follow one another")
     flat = table.column("feature").combine_chunks().flatten().to_numpy()
     features = flat.reshape(-1, n_snippets, len(flat) // len(snippets))
     return firsts["video_id"].to_pylist(), features, firsts["key"].to_pylist()

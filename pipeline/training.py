@@ -54,7 +54,8 @@ def fit(
 
     `epoch_end(epoch, mean loss terms)` is called after each epoch, numbered from 1, with the
     head in eval mode. On a CPU the result depends on the seed and the number of threads alone.
-    Raises `UserError` without normal or without abnormal videos, or when a loss is not finite.
+    Raises `UserError` without normal or without abnormal videos, or when a feature or a loss
+    is not finite.
     """
     abnormal = labels.any(dim=1)
     if not abnormal.any() or abnormal.all():
@@ -62,6 +63,8 @@ def fit(
             f"training needs normal and abnormal videos; the train split has "
             f"{int(abnormal.sum())} abnormal of {len(abnormal)}"
         )
+    if not features.isfinite().all():
+        raise UserError("a training feature is not finite; look for it in the feature tables")
     generator = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)  # dropout and label injection
     head.fit_statistics(features, labels)

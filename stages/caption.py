@@ -4,6 +4,7 @@ from functools import partial
 
 from pipeline import config, pieces, tables
 from pipeline.encoders.captioners import captioner
+from pipeline.encoders.clip import TokenCounter
 from stages import per_video, program
 from stages.layout import PARAMS, Layout
 
@@ -12,7 +13,8 @@ def main(dataset: str) -> str:
     """Write `captions.parquet` of the dataset."""
     params = config.load(PARAMS)
     layout = Layout(dataset)
-    settings = {"caption": params.caption.model_dump(), "tokens_of": params.clip.model}
+    counter = TokenCounter(params.clip)
+    settings = {"caption": params.caption.model_dump(), "context": counter.context_length}
     return per_video.build_table(
         layout,
         layout.table("captions"),

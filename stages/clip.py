@@ -16,7 +16,7 @@ def main(dataset: str) -> str:
     return per_video.build_table(
         layout,
         layout.table("clip"),
-        recipe=pieces.Recipe("clip", clip.IMAGE_VERSION, params.clip.model_dump()),
+        recipe=pieces.Recipe("clip", clip.IMAGE_VERSION, clip.identity(params.clip)),
         schema=tables.feature_piece(clip.feature_width(params.clip)),
         make=partial(clip.ImageEncoder, params.clip, runtime.device, runtime.batch_size),
         sources=per_video.sampled_frames(layout),

@@ -15,11 +15,15 @@ def main(dataset: str) -> str:
     layout = Layout(dataset)
     rows = tables.read(layout.manifest, tables.MANIFEST).to_pylist()
     sources = [
-        (row["video_id"], row["sha256"], decode.Request(Path(row["path"]), row["n_frames"]))
+        (
+            row["video_id"],
+            row["sha256"],
+            decode.Request(Path(row["path"]), row["sha256"], row["n_frames"]),
+        )
         for row in rows
         if row["status"] == "ok"
     ]
-    recipe = pieces.Recipe("decode", decode.VERSION, params.decode.model_dump())
+    recipe = pieces.Recipe("decode", decode.VERSION, decode.identity(params.decode))
     make = partial(decode.Sampler, params.decode)
     computed, store = per_video.compute(recipe, tables.FRAMES, make, sources, params.runtime)
     pieces.link_each(computed.done, store, layout.frames)

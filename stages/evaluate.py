@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pandas as pd
+import torch
 
 from pipeline import checkpoint, config, evaluation, features, pieces, tables, training
 from pipeline.atomic import write_text
@@ -43,6 +44,7 @@ def main(dataset: str) -> str:
 def _runs(
     params: config.Params, layout: Layout, test: features.VideoFeatures
 ) -> list[evaluation.Run]:
+    torch.set_num_threads(params.train.threads)
     device, runs = pick_device(params.runtime.device), []
     for model in params.models:
         for seed in params.seeds:

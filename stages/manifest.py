@@ -11,7 +11,7 @@ def main(dataset: str) -> str:
     """Write `manifest.parquet` and `manifest.json` of the dataset."""
     params = config.load(PARAMS)
     layout = Layout(dataset)
-    listing = manifest.list_videos(layout.raw, params.sources[dataset])
+    listing = manifest.list_videos(layout.raw, params.source(dataset))
     paths = {video.video_id: video.path for video in listing.videos}
     digests, errors = probe.digests(paths)
     recipe = pieces.Recipe("probe", probe.VERSION, {})

@@ -1,6 +1,5 @@
 """Stage `report`: one self-contained page of a dataset's results."""
 
-import importlib.metadata
 import json
 import platform
 from functools import partial
@@ -9,6 +8,7 @@ import pandas as pd
 
 from pipeline import config, tables
 from pipeline.atomic import write_text
+from pipeline.digests import installed
 from pipeline.report import page, thumbnails
 from stages import program
 from stages.layout import PARAMS, Layout
@@ -56,8 +56,7 @@ def _settings(params: config.Params, dataset: str) -> dict[str, object]:
 
 
 def _versions() -> dict[str, str]:
-    versions = {name: importlib.metadata.version(name) for name in PACKAGES}
-    return {"python": platform.python_version()} | versions
+    return {"python": platform.python_version()} | installed(*PACKAGES)
 
 
 if __name__ == "__main__":

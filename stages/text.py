@@ -16,7 +16,7 @@ def main(dataset: str) -> str:
     return per_video.build_table(
         layout,
         layout.table("text"),
-        recipe=pieces.Recipe("text", clip.TEXT_VERSION, params.clip.model_dump()),
+        recipe=pieces.Recipe("text", clip.TEXT_VERSION, clip.identity(params.clip)),
         schema=tables.feature_piece(clip.feature_width(params.clip)),
         make=partial(clip.TextEncoder, params.clip, runtime.device),
         sources=tables.read_captions(layout.table("captions")),

@@ -29,7 +29,7 @@ def main(dataset: str, model: str, seed: int) -> str:
             name: getattr(params, name).model_dump() for name in ("decode", "clip", "caption")
         },
     )
-    torch.set_num_threads(params.runtime.threads)
+    torch.set_num_threads(params.train.threads)
     torch.manual_seed(seed)
     head = settings.build()
     train, watcher = videos.split("train"), training.TestWatcher(head, videos.split("test"), device)

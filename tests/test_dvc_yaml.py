@@ -35,6 +35,7 @@ def used_parameters(stage: str) -> set[str]:
             and node.value.id == "params"
         ):
             used.add(node.attr)
+    used = {"sources" if name == "source" else name for name in used}
     return used - {"model_dump"} - NOT_TRACKED
 
 

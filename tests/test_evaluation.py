@@ -135,7 +135,7 @@ def test_note_names_encoders_and_warns_of_those_that_know_nothing() -> None:
     rules = RulesCaption(backend="rules")
     random = encoder_note(Clip(model="tiny", pretrained="random"), rules)
     assert random.startswith("Features: CLIP tiny with random weights, captions by rules.")
-    real = encoder_note(Clip(model="ViT-L-14", pretrained="openai"), rules)
-    assert real.startswith("Features: CLIP ViT-L-14 (openai), captions by rules.")
+    real = encoder_note(Clip(model="ViT-L-14-quickgelu", pretrained="openai"), rules)
+    assert real.startswith("Features: CLIP ViT-L-14-quickgelu (openai), captions by rules.")
     for note in (random, real):
         assert "compare with no published result" in note

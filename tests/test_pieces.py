@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from pipeline import pieces, tables
+from pipeline.atomic import atomic_path
 from pipeline.errors import UserError
 from tests.test_engine import RUNTIME
 
@@ -126,6 +127,31 @@ def test_pieces_are_linked_not_copied(tmp_path: Path, log: Path, store: pieces.S
     linked = tmp_path / "frames" / "a.parquet"
     assert linked.samefile(store.path(jobs[0].key))
     assert pieces.key_of(linked) == jobs[0].key
+
+
+def test_a_leftover_link_is_never_written_through(
+    tmp_path: Path, log: Path, store: pieces.Store
+) -> None:
+    one, two = jobs_of({"v": 1, "w": 2})
+    pieces.compute([one, two], partial(Measure, log), store, RUNTIME)
+    whole = store.path(one.key).read_bytes()
+    frames = tmp_path / "frames"
+    pieces.link_each([one], store, frames)
+    with atomic_path(frames / "v.parquet") as temporary:
+        temporary.touch()
+        name = temporary.name
+    (frames / name).hardlink_to(store.path(one.key))  # as a killed run of this pid leaves it
+    pieces.link_each([pieces.Job("v", two.key, 2)], store, frames)
+    assert store.path(one.key).read_bytes() == whole
+    assert pieces.key_of(frames / "v.parquet") == two.key
+
+
+def test_a_piece_under_another_s_name_is_not_used(log: Path, store: pieces.Store) -> None:
+    one, two = jobs_of({"v": 1, "w": 2})
+    pieces.compute([one, two], partial(Measure, log), store, RUNTIME)
+    store.path(one.key).write_bytes(store.path(two.key).read_bytes())
+    with pytest.raises(UserError, match="piece of another key"):
+        store.load(one.key)
 
 
 def test_an_unwritable_store_stops_the_run(tmp_path: Path, log: Path) -> None:

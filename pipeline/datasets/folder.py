@@ -5,9 +5,9 @@ Columns (their names can be mapped in `params.yaml`):
 - `path`: the file, relative to the CSV file; its name without the suffix is the video id.
 - `categories`: the anomaly categories, joined by `;`. Empty, or the name that
   `normal` gives, means normal.
-- `split`: `train` or `test`. Without this column a test split is drawn: groups (the `group`
-  column, else each video by itself) in the order of their names' hashes, until `test_share` of
-  the videos is reached, so that the videos of one group never part.
+- `split`: `train` or `test`. Without this column a test split is drawn: groups (of the column
+  that `columns.group` names, else each video by itself) in the order of their names' hashes,
+  until `test_share` of the videos is reached, so that the videos of one group never part.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline.config import FolderSource
-from pipeline.datasets.listing import SPLITS, Listing, Video, video_files
+from pipeline.datasets.listing import SPLITS, Listing, Video, files_below, is_video
 from pipeline.errors import UserError
 
 
@@ -26,16 +26,21 @@ def list_videos(root: Path, settings: FolderSource) -> Listing:
     path = root / settings.table
     if not path.is_file():
         raise UserError(f"{path} does not exist; list the videos there (path,split,categories)")
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (ValueError, UnicodeDecodeError) as error:  # pandas' parser errors are ValueErrors
+        raise UserError(f"{path} is no CSV table in UTF-8: {error}") from error
     columns = settings.columns
-    for column in (columns.path, columns.categories):
-        if column not in table:
+    for column in (columns.path, columns.categories, columns.group):
+        if column is not None and column not in table:
             raise UserError(f"{path}: no column '{column}', found {', '.join(table.columns)}")
     entries: list[dict[str, str]] = table.to_dict("records")  # type: ignore[assignment]
     split_of = _splits(entries, settings, path)
     listing = Listing(videos=[], categories=[])
     row_of: dict[str, int] = {}
     for row, (entry, split) in enumerate(zip(entries, split_of, strict=True), start=2):
+        if not entry[columns.path].strip():
+            raise UserError(f"{path}:{row}: column '{columns.path}' is empty")
         file = path.parent / entry[columns.path]
         if file.stem in row_of:
             raise UserError(
@@ -48,7 +53,9 @@ def list_videos(root: Path, settings: FolderSource) -> Listing:
         else:
             listing.missing.append(file.stem)
     listed = {video.path for video in listing.videos}
-    listing.unlisted = [str(file) for file in video_files(root) if file not in listed]
+    listing.unlisted = [
+        str(file) for file in files_below(root) if is_video(file) and file not in listed
+    ]
     listing.categories = sorted({name for v in listing.videos for name in v.categories})
     return listing
 
@@ -73,7 +80,10 @@ def _splits(entries: list[dict[str, str]], settings: FolderSource, path: Path) -
             f"{path}: no column '{columns.split}'; add it, or set test_share in params.yaml "
             "under this dataset's source to draw a split"
         )
-    group_of = [entry.get(columns.group) or Path(entry[columns.path]).stem for entry in entries]
+    group_of = [
+        (entry[columns.group] if columns.group else "") or Path(entry[columns.path]).stem
+        for entry in entries
+    ]
     chosen = _test_groups(Counter(group_of), settings.test_share)
     return ["test" if group in chosen else "train" for group in group_of]
 

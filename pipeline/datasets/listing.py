@@ -1,7 +1,6 @@
 """What an adapter finds in a raw folder."""
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,7 +37,7 @@ class Listing:
     """The videos found, the dataset's categories in their fixed order, and what does not fit.
 
     `missing`: listed but not in the folder. `unlisted`: in the folder but in no list.
-    `duplicated`: further copies of a file name (the first in sorted order is used).
+    `duplicated`: further files of a listed name.
     """
 
     videos: list[Video]
@@ -48,8 +47,8 @@ class Listing:
     duplicated: list[str] = field(default_factory=list)
 
 
-def video_files(root: Path) -> Iterator[Path]:
-    """All video files below `root` in sorted order, through symbolic links.
+def files_below(root: Path) -> list[Path]:
+    """All files below `root` in sorted order, through symbolic links, hidden ones left out.
 
     Raises `UserError` when `root` is no folder.
     """
@@ -57,23 +56,14 @@ def video_files(root: Path) -> Iterator[Path]:
         raise UserError(
             f"{root} is not a folder; put the videos there or link it: ln -s /path/to/videos {root}"
         )
-    found = []
-    for folder, _, names in os.walk(root, followlinks=True):
-        found += [
-            Path(folder, name)
-            for name in names
-            if Path(name).suffix.lower() in VIDEO_SUFFIXES and not name.startswith(".")
-        ]
-    yield from sorted(found)
+    return sorted(
+        Path(folder, name)
+        for folder, _, names in os.walk(root, followlinks=True)
+        for name in names
+        if not name.startswith(".")
+    )
 
 
-def by_name(root: Path) -> tuple[dict[str, Path], list[str]]:
-    """Video files by file name, and the paths of further copies of a name."""
-    first: dict[str, Path] = {}
-    duplicated = []
-    for path in video_files(root):
-        if path.name in first:
-            duplicated.append(str(path))
-        else:
-            first[path.name] = path
-    return first, duplicated
+def is_video(path: Path) -> bool:
+    """Whether the file's name ends as a video's does."""
+    return path.suffix.lower() in VIDEO_SUFFIXES

@@ -76,11 +76,19 @@ def summary(listing: Listing, manifest: pa.Table, n_clipped: int) -> dict[str, A
         "n_test": sum(row["split"] == "test" for row in rows),
         "n_abnormal": sum(bool(row["categories"]) for row in rows),
         "n_events_clipped": n_clipped,
+        "in_both_splits": _in_both_splits(manifest),
         "unreadable": unreadable,
         "missing": listing.missing,
         "unlisted": listing.unlisted,
         "duplicated": listing.duplicated,
     }
+
+
+def _in_both_splits(manifest: pa.Table) -> list[str]:
+    """Test videos of the very content of a training video."""
+    rows = manifest.select(["video_id", "split", "sha256"]).to_pylist()
+    trained = {row["sha256"] for row in rows if row["split"] == "train" and row["sha256"]}
+    return [r["video_id"] for r in rows if r["split"] == "test" and r["sha256"] in trained]
 
 
 def summary_line(summary: Mapping[str, Any]) -> str:
@@ -89,9 +97,9 @@ def summary_line(summary: Mapping[str, Any]) -> str:
         f"{summary['n_videos']} videos ({summary['n_train']} train, {summary['n_test']} test, "
         f"{summary['n_abnormal']} abnormal)"
     )
-    for key in ("unreadable", "missing", "unlisted", "duplicated"):
+    for key in ("unreadable", "missing", "unlisted", "duplicated", "in_both_splits"):
         if summary[key]:
-            text += f", {len(summary[key])} {key}"
+            text += f", {len(summary[key])} {key.replace('_', ' ')}"
     if summary["n_events_clipped"]:
         text += f", {summary['n_events_clipped']} events clipped to their video"
     return text

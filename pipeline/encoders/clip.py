@@ -20,6 +20,7 @@ from PIL import Image
 from pipeline import tables
 from pipeline.config import Clip
 from pipeline.devices import pick_device
+from pipeline.digests import installed, sha256_of
 from pipeline.encoders.torchvision_guard import import_torchvision
 from pipeline.errors import UserError
 
@@ -34,23 +35,35 @@ open_clip.add_model_config(Path(__file__).parent / "clip_models")
 
 
 def model_config(settings: Clip) -> dict[str, Any]:
-    """open_clip's configuration of the model; raises `UserError` for an unknown or unfit one.
-
-    OpenAI's weights were trained with QuickGELU; open_clip only warns when they are put into
-    a model with plain GELU, and the features are then wrong.
-    """
+    """open_clip's configuration of the model; raises `UserError` for an unknown or unfit one."""
     config = open_clip.get_model_config(settings.model)
     if config is None:
         raise UserError(
             f"clip.model: open_clip knows no model '{settings.model}' "
             "(known: python -c 'import open_clip; print(open_clip.list_models())')"
         )
-    if settings.pretrained == "openai" and not config.get("quick_gelu"):
+    if "hf_tokenizer_name" in config["text_cfg"]:
         raise UserError(
-            f"clip.model: OpenAI's weights need QuickGELU, '{settings.model}' has plain GELU; "
-            f"use '{settings.model}-quickgelu'"
+            f"clip.model: '{settings.model}' has a tokenizer of its own, which is not supported; "
+            "choose a model with CLIP's"
         )
+    if settings.pretrained == "openai" and not config.get("quick_gelu"):
+        raise UserError(f"clip.model: '{settings.model}' has plain GELU, OpenAI's weights do not")
     return dict(config)
+
+
+def identity(settings: Clip) -> dict[str, Any]:
+    """All that decides the encoder's features, for a piece's key.
+
+    The model's configuration and not its name alone; of a local checkpoint its content.
+    """
+    local = Path(settings.pretrained)
+    return {
+        "config": model_config(settings),
+        "pretrained": sha256_of(local) if local.is_file() else settings.pretrained,
+        "seed": settings.seed if settings.pretrained == RANDOM else None,
+        "libraries": installed("open_clip_torch", "torch", "pillow"),
+    }
 
 
 def feature_width(settings: Clip) -> int:

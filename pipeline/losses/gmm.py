@@ -22,7 +22,7 @@ KEY_WIDTH = 32
 class GmmSmoothing(nn.Module):
     """Predicts a Gaussian per video and category; gives the smoothing loss.
 
-    `width` H is that of the contextual features, `n_categories` C, prototypes are (C, H).
+    `width` H is that of the contextual features and of the prototypes (C, H).
     """
 
     def __init__(self, *, width: int, hidden: int, anchor: bool) -> None:
@@ -91,7 +91,6 @@ class GmmSmoothing(nn.Module):
         the prototypes; not the target's level, which is stopped so that the loss is about shape.
         """
         scores = logits.sigmoid()  # (B, T)
-        abnormal = labels.any(dim=1)  # (B,)
         mixed = mixing_weights(weights, labels)  # (B, C)
         embedding = mixed @ prototypes + label_embedding(labels, prototypes)  # (B, H)
         mean, deviation = self.gaussians(context, embedding, prototypes).unbind(-1)
@@ -100,7 +99,7 @@ class GmmSmoothing(nn.Module):
         mixture = (mixed[..., None] * kernels).sum(dim=1)  # (B, T)
         shape = mixture / (mixture.amax(dim=1, keepdim=True) + EPSILON)
         level = topk_mean(scores, default_top_k(scores.shape[1])).detach()
-        target = shape * (level * abnormal)[:, None]
+        target = shape * level[:, None]  # zero for normal videos, which mix nothing
         return ((scores - target) ** 2).mean()
 
 

@@ -1,12 +1,11 @@
 """Top-k multiple-instance learning: a video's score is the mean of its k highest snippets."""
 
+import math
 from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional
-
-EPSILON = 1e-6
 
 
 def default_top_k(n_snippets: int) -> int:
@@ -34,11 +33,13 @@ def mil_loss(
     abnormal and a normal bag (Sultani et al., CVPR 2018, equation 3), 0 when either is absent.
     """
     k = top_k or default_top_k(logits.shape[1])
-    bags = topk_mean(logits.sigmoid(), k)  # (B,)
     if kind == "bce":
-        return functional.binary_cross_entropy(
-            bags.clamp(EPSILON, 1 - EPSILON), abnormal.to(bags.dtype)
-        )
+        highest = logits.topk(k, dim=1).values  # (B, k)
+        signs = torch.where(abnormal, 1.0, -1.0)[:, None]
+        # -log of the mean probability of the right label, without leaving log space
+        log_right = functional.logsigmoid(signs * highest).logsumexp(dim=1) - math.log(k)  # (B,)
+        return -log_right.mean()
+    bags = topk_mean(logits.sigmoid(), k)  # (B,)
     gaps = bags[abnormal][:, None] - bags[~abnormal][None, :]  # (abnormal, normal)
     if gaps.numel() == 0:
         return bags.sum() * 0

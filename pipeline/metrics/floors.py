@@ -40,15 +40,17 @@ def make() -> Callable[[Path], pa.Table]:
 def better_direction(videos: list[ScoredVideo], false_alarm_threshold: float) -> dict[str, Metric]:
     """Metrics of the scores or of their negatives, whichever has the higher frame AUC.
 
+    (The higher video AUC, where frame AUC is undefined.)
+
     The direction is chosen on the test videos, in the floor's favour: an upper bound. There is no
     false-alarm rate, since these scores are no probabilities.
     """
     negated = [replace(video, scores=-video.scores) for video in videos]
     both = [evaluate(each, false_alarm_threshold) for each in (videos, negated)]
-    best = max(both, key=_frame_auc)
+    best = max(both, key=_headline)
     return {name: value for name, value in best.items() if name != "false_alarm_rate"}
 
 
-def _frame_auc(metrics: dict[str, Metric]) -> float:
-    value = metrics["frame_auc"]
-    return -1.0 if isinstance(value, Undefined) else value
+def _headline(metrics: dict[str, Metric]) -> float:
+    values = [metrics["frame_auc"], metrics["video_auc"]]
+    return next((value for value in values if not isinstance(value, Undefined)), -1.0)

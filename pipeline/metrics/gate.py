@@ -21,7 +21,13 @@ class Verdict:
 
 
 def look_up(metrics: Mapping[str, Any], name: str) -> float | None:
-    """The number at a dotted name such as `refinevad.last.frame_auc.mean`; None when absent."""
+    """The number at a dotted name such as `refinevad.last.frame_auc.mean`; None when absent.
+
+    `a - b` is the difference of two numbers, for instance of a head and a floor.
+    """
+    if " - " in name:
+        first, second = (look_up(metrics, part) for part in name.split(" - ", 1))
+        return None if first is None or second is None else first - second
     node: Any = metrics
     for part in name.split("."):
         if not isinstance(node, Mapping) or part not in node:

@@ -95,8 +95,8 @@ class AdaptiveShift(nn.Module):
         if self.settings.shift == "soft":
             return soft_previous, soft_following
         return (
-            previous + soft_previous - soft_previous.detach(),
-            following + soft_following - soft_following.detach(),
+            previous + (soft_previous - soft_previous.detach()),  # the difference is exactly 0
+            following + (soft_following - soft_following.detach()),
         )
 
     def forward(self, features: Tensor, ratio: Tensor) -> Tensor:

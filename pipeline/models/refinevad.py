@@ -28,7 +28,10 @@ class Parts(NamedTuple):
 
 
 class RefineVad(Head):
-    """features -> MoTAR -> rough scores -> CORE -> scores by the same scorer."""
+    """features -> MoTAR -> rough scores -> CORE -> scores by the same scorer.
+
+    Sharing the scorer, both passes also feed one set of batch-normalisation statistics.
+    """
 
     target_weights: Tensor
 

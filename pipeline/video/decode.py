@@ -19,6 +19,7 @@ from PIL import Image
 
 from pipeline import tables
 from pipeline.config import Decode
+from pipeline.digests import installed, sha256_of
 from pipeline.video import snippets
 
 VERSION = 1  # raise when the frames or their JPEGs change for the same settings
@@ -29,6 +30,11 @@ decord.logging.set_level(decord.logging.QUIET)  # reasons go to tables, not to t
 _SOURCE_PLACE = re.compile(r"\[\d\d:\d\d:\d\d\] \S+:\d+: ")
 
 Frames = npt.NDArray[np.uint8]
+
+
+def identity(settings: Decode) -> dict[str, Any]:
+    """All that decides the sampled frames of a video, for a piece's key."""
+    return {**settings.model_dump(), "libraries": installed("decord", "pillow")}
 
 
 class DecodeError(Exception):
@@ -96,9 +102,10 @@ def to_jpeg(frame: Frames, settings: Decode) -> bytes:
 
 @dataclass(frozen=True)
 class Request:
-    """A video to sample, and the number of frames that the manifest counted in it."""
+    """A video to sample, and what the manifest says of it."""
 
     path: Path
+    sha256: str
     n_frames: int
 
 
@@ -111,9 +118,11 @@ class Sampler:
     def __call__(self, video: Request) -> pa.Table:
         """A table of schema `tables.FRAMES`, a row a snippet.
 
-        Raises `DecodeError` when a frame cannot be decoded, or the file does not yield
-        `n_frames` frames.
+        Raises `DecodeError` when a frame cannot be decoded, or the file is not the one that the
+        manifest describes.
         """
+        if sha256_of(video.path) != video.sha256:
+            raise DecodeError("the file has changed since the manifest; `dvc repro -f manifest`")
         recording = open_video(video.path)
         if recording.n_frames != video.n_frames:
             raise DecodeError(

@@ -1,6 +1,5 @@
 """What a video file is: length, rate, size, content digest."""
 
-import hashlib
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -8,15 +7,10 @@ from pathlib import Path
 import pyarrow as pa
 
 from pipeline import tables
+from pipeline.digests import sha256_of
 from pipeline.video.decode import open_video
 
 VERSION = 1  # raise when a probe's row changes for the same file
-
-
-def file_sha256(path: Path) -> str:
-    """Hex digest of the file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def probe(path: Path) -> pa.Table:
@@ -47,7 +41,7 @@ def digests(paths: Mapping[str, Path]) -> tuple[dict[str, str], dict[str, str]]:
     done: dict[str, str] = {}
     failed: dict[str, str] = {}
     with ThreadPoolExecutor() as pool:  # hashing releases the interpreter lock
-        futures = {name: pool.submit(file_sha256, path) for name, path in paths.items()}
+        futures = {name: pool.submit(sha256_of, path) for name, path in paths.items()}
     for name, future in futures.items():
         try:
             done[name] = future.result()

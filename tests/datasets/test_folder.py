@@ -76,6 +76,19 @@ def test_a_wrong_table_is_explained(tmp_path: Path, table: str, complaint: str) 
         list_videos(root, source())
 
 
+def test_a_group_column_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    root = lay_out(tmp_path, "path,categories,source\na.mp4,,s\n", "a.mp4")
+    settings = source(columns=FolderColumns(group="sorce"), test_share=0.5)
+    with pytest.raises(UserError, match="no column 'sorce', found path, categories, source"):
+        list_videos(root, settings)
+
+
+def test_a_table_in_another_encoding(tmp_path: Path) -> None:
+    (tmp_path / "videos.csv").write_bytes("path,split,categories\nä.mp4,train,\n".encode("latin-1"))
+    with pytest.raises(UserError, match="no CSV table in UTF-8"):
+        list_videos(tmp_path, source())
+
+
 def test_no_table(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"videos\.csv does not exist; list the videos there"):
         list_videos(tmp_path, source())

@@ -60,15 +60,22 @@ def test_through_a_link_to_a_folder_elsewhere(small: Path, tmp_path: Path) -> No
     assert len(list_videos(link, SOURCE).videos) == 4
 
 
+def test_lists_and_videos_behind_a_link_below(small: Path, tmp_path: Path) -> None:
+    raw = tmp_path / "other" / "raw"
+    raw.mkdir(parents=True)
+    (raw / "part").symlink_to(small)
+    assert len(list_videos(raw, SOURCE).videos) == 4
+
+
 def test_a_partial_copy_says_what_does_not_fit(small: Path) -> None:
     (small / "Anomaly-Videos-Part-1/Abuse/Abuse001_x264.mp4").unlink()
     (small / "Extra001_x264.mp4").touch()
-    (small / "copy").mkdir()
-    (small / "copy/Arson009_x264.mp4").touch()
+    (small / "A copy").mkdir()  # sorted before the folder that the list names
+    (small / "A copy/Arson009_x264.mp4").touch()
     listing = list_videos(small, SOURCE)
     assert listing.missing == ["Abuse001_x264"]
     assert listing.unlisted == [str(small / "Extra001_x264.mp4")]
-    assert listing.duplicated == [str(small / "copy/Arson009_x264.mp4")]
+    assert listing.duplicated == [str(small / "A copy/Arson009_x264.mp4")]
     assert len(listing.videos) == 3
 
 
@@ -77,11 +84,14 @@ def test_a_partial_copy_says_what_does_not_fit(small: Path) -> None:
     [
         ("Anomaly_Train.txt", "Abuse/a.mp4\nAbuse001\n", r"Train\.txt:2: expected <Category>"),
         ("Anomaly_Train.txt", "Piracy/a.mp4\n", r"Train\.txt:1: unknown category 'Piracy'"),
-        ("Anomaly_Train.txt", "Arson/Arson009_x264.mp4\n", "listed twice"),
+        ("Anomaly_Train.txt", "Arson/Arson009_x264.avi\n", "listed twice"),
         ("Temporal*", "a  Arson  1  2  3\n", r":1: expected pairs"),
         ("Temporal*", "a  Arson  1  x\n", r":1: expected frame numbers"),
         ("Temporal*", "\na  Arson  9  9\n", r":2: expected 0 <= start < end"),
-        ("Temporal*", "a  Arsen  1  2\n", r":1: unknown category 'Arsen'"),
+        ("Temporal*", "a  Arsen  1  2\n", r":1: expected `name category start end"),
+        ("Temporal*", "a\n", r":1: expected `name category start end"),
+        ("Temporal*", "a  Arson  1  2\na.mp4  Arson  3  4\n", r":2: a\.mp4 has been annotated"),
+        ("Temporal*", "a  Normal  1  2\n", r":1: a normal video has no event"),
     ],
 )
 def test_a_wrong_line_is_named(small: Path, name: str, content: str, complaint: str) -> None:

@@ -3,9 +3,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
 from pipeline import tables
 from pipeline.config import Clip, Decode, RulesCaption
+from pipeline.digests import sha256_of
 from pipeline.encoders import clip
 from pipeline.encoders.captioners.captioner import SnippetCaptions
 from pipeline.errors import UserError
@@ -20,7 +22,7 @@ DECODE = Decode(snippets=4, frames_per_snippet=4, max_short_side=448, jpeg_quali
 def frames(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("frames")
     video = write_video(folder / "v.mp4", 40)
-    table = decode.Sampler(DECODE)(decode.Request(video, 40))
+    table = decode.Sampler(DECODE)(decode.Request(video, sha256_of(video), 40))
     tables.write(table, folder / "v.parquet", tables.FRAMES, {"key": "k"})
     return folder / "v.parquet"
 
@@ -88,16 +90,32 @@ def test_captions_come_with_their_token_counts(frames: Path) -> None:
 
 
 def test_openai_weights_in_a_model_with_plain_gelu_are_refused() -> None:
-    with pytest.raises(UserError, match="use 'ViT-L-14-quickgelu'"):
-        clip.model_config(Clip(model="ViT-L-14", pretrained="openai"))
-    right = clip.model_config(Clip(model="ViT-L-14-quickgelu", pretrained="openai"))
-    assert right["quick_gelu"]
-    assert clip.feature_width(Clip(model="ViT-L-14-quickgelu", pretrained="openai")) == 768
+    with pytest.raises(ValidationError, match="use 'ViT-L-14-quickgelu'"):
+        Clip(model="ViT-L-14", pretrained="openai")
+    right = Clip(model="ViT-L-14-quickgelu", pretrained="openai")
+    assert clip.model_config(right)["quick_gelu"]
+    assert clip.feature_width(right) == 768
+
+
+def test_identity_holds_all_that_decides_the_features(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = tmp_path / "weights.pt"
+    weights.write_bytes(b"one")
+    local = Clip(model="tiny", pretrained=str(weights))
+    before = clip.identity(local), clip.identity(TINY)
+    weights.write_bytes(b"two")
+    assert clip.identity(local) != before[0]
+    monkeypatch.setattr(clip, "model_config", lambda _: {"layers": 2})
+    assert clip.identity(TINY) != before[1]
+    assert clip.identity(TINY) != clip.identity(TINY.model_copy(update={"seed": 1}))
 
 
 def test_an_unknown_model_is_named() -> None:
     with pytest.raises(UserError, match="open_clip knows no model 'ViT-X'"):
         clip.feature_width(Clip(model="ViT-X", pretrained="random"))
+    with pytest.raises(UserError, match="has a tokenizer of its own"):
+        clip.feature_width(Clip(model="ViT-B-16-SigLIP", pretrained="random"))
 
 
 def test_weights_load_from_a_local_file(tmp_path: Path, frames: Path) -> None:

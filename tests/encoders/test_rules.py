@@ -153,6 +153,7 @@ def test_motion_that_starts_and_stops() -> None:
         ((20, 180, 30), "green"),
         ((20, 40, 200), "blue"),
         ((150, 20, 200), "purple"),
+        ((220, 20, 150), "purple"),  # red leads
         ((200, 20, 50), "red"),  # hue just below 1
     ],
 )

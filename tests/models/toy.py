@@ -13,7 +13,7 @@ from pipeline.models.registry import build
 CATEGORIES = ["Fighting", "Fire", "Panic"]
 LAYOUT = FeatureLayout({"image": 6, "text": 4}, CATEGORIES, 16)
 FEATURES = Features(modalities=["image", "text"], center=True, normalise="l2")
-TRAIN = Train(epochs=12, batch_size=16, lr=5e-3, weight_decay=1e-2, clip_grad_norm=5.0)
+TRAIN = Train(epochs=12, batch_size=16, lr=5e-3, weight_decay=1e-2, clip_grad_norm=5.0, threads=1)
 FRAMES_PER_SNIPPET = 5
 
 SCORER: dict[str, Any] = {"hidden": [8], "dropout": 0.0, "batch_norm": True}

@@ -56,13 +56,13 @@ def test_grey_level_weighs_red_green_and_blue() -> None:
 
 
 def test_cell_means_against_a_loop() -> None:
-    values = np.random.default_rng(0).random((2, 47, 81)).astype(np.float32)
+    values = np.random.default_rng(0).random((2, 47, 86)).astype(np.float32)
     found = cell_means(values)
     rows, columns = GRID
     for r in range(rows):
         for c in range(columns):
             top, bottom = r * 47 // rows, (r + 1) * 47 // rows
-            left, right = c * 81 // columns, (c + 1) * 81 // columns
+            left, right = c * 86 // columns, (c + 1) * 86 // columns
             expected = values[:, top:bottom, left:right].mean(axis=(1, 2))
             assert found[:, r, c] == pytest.approx(expected, abs=1e-5)
 

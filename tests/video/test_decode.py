@@ -8,6 +8,7 @@ from PIL import Image
 
 from pipeline import tables
 from pipeline.config import Decode
+from pipeline.digests import sha256_of
 from pipeline.video import decode, probe
 from tests.videos import write_video
 
@@ -20,11 +21,15 @@ def sequential(path: Path) -> list[np.ndarray]:
         return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
 
 
+def request(path: Path, n_frames: int) -> decode.Request:
+    return decode.Request(path, sha256_of(path), n_frames)
+
+
 @pytest.mark.parametrize("n_frames", [1, 5, 8, 40, 61])
 def test_sampled_frames_are_those_of_a_sequential_decode(tmp_path: Path, n_frames: int) -> None:
     path = write_video(tmp_path / "v.mp4", n_frames)
     reference = sequential(path)
-    table = decode.Sampler(SETTINGS)(decode.Request(path, n_frames))
+    table = decode.Sampler(SETTINGS)(request(path, n_frames))
     tables.check(table, tables.FRAMES, "frames")
     rows = table.to_pylist()
     assert [row["start"] for row in rows] == [i * n_frames // 8 for i in range(8)]
@@ -39,21 +44,25 @@ def test_sampled_frames_are_those_of_a_sequential_decode(tmp_path: Path, n_frame
 
 def test_equal_input_gives_equal_bytes(tmp_path: Path) -> None:
     path = write_video(tmp_path / "v.mp4", 30)
-    tables_made = [decode.Sampler(SETTINGS)(decode.Request(path, 30)) for _ in range(2)]
+    tables_made = [decode.Sampler(SETTINGS)(request(path, 30)) for _ in range(2)]
     assert tables_made[0].equals(tables_made[1])
 
 
 def test_large_frames_are_shrunk_to_the_short_side(tmp_path: Path) -> None:
     path = write_video(tmp_path / "v.mp4", 8, size=(160, 120))
     small = SETTINGS.model_copy(update={"max_short_side": 60})
-    image = decode.Sampler(small)(decode.Request(path, 8))["image"][0].as_py()[0]
+    image = decode.Sampler(small)(request(path, 8))["image"][0].as_py()[0]
     assert Image.open(io.BytesIO(image)).size == (80, 60)
 
 
-def test_a_changed_file_is_not_sampled(tmp_path: Path) -> None:
+def test_a_file_that_changed_since_the_manifest_is_not_sampled(tmp_path: Path) -> None:
     path = write_video(tmp_path / "v.mp4", 30)
+    before = request(path, 30)
+    write_video(path, 30, seed=1)  # as long as before, of other content
+    with pytest.raises(decode.DecodeError, match="has changed since the manifest"):
+        decode.Sampler(SETTINGS)(before)
     with pytest.raises(decode.DecodeError, match="counts 29 frames, the file now yields 30"):
-        decode.Sampler(SETTINGS)(decode.Request(path, 29))
+        decode.Sampler(SETTINGS)(request(path, 29))
 
 
 def test_probe(tmp_path: Path) -> None:
