@@ -56,3 +56,11 @@ def test_markdown() -> None:
         "| b | 0.8000 | 0.0500 | 0.7000 | DROPPED |",
         "| c | 1.0000 | 0.0000 | absent | DROPPED |",
     ]
+
+
+def test_a_difference_of_two_metrics_can_be_gated() -> None:
+    metrics = {"head": {"auc": 0.75}, "floor": {"auc": 0.5}}
+    assert look_up(metrics, "head.auc - floor.auc") == 0.25
+    assert look_up(metrics, "head.auc - gone.auc") is None
+    reference = {"head.auc - floor.auc": {"value": 0.3, "tolerance": 0.04}}
+    assert [verdict.passed for verdict in compare(metrics, reference)] == [False]
