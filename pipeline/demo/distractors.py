@@ -17,50 +17,52 @@ SECONDS_BETWEEN = 2.6
 
 
 @dataclass(frozen=True)
-class LargeVehicle(Actor):
-    """A bus, a train or a service cart that passes once with the flow."""
+class Passing(Actor):
+    """Something on the ground at height `y` that crosses the frame once, with the flow."""
 
     place: Place
     y: float
     when: Interval
+
+    @override
+    def ground(self, t: float) -> float:
+        return self.y
+
+    def crossing(self, t: float, margin: float) -> float | None:
+        """Where it is, from `margin` before the frame to `margin` behind; None when not there."""
+        start, end = self.when
+        share = (t - start) / (end - start)
+        if not 0.0 <= share < 1.0:
+            return None
+        x = -margin + share * (self.place.aspect + 2 * margin)
+        return x if self.place.flow > 0 else self.place.aspect - x
+
+
+@dataclass(frozen=True)
+class LargeVehicle(Passing):
+    """A bus, a train or a service cart."""
+
     length: float
     height: float
     colour: Colour
 
     @override
-    def ground(self, t: float) -> float:
-        return self.y
-
-    @override
     def draw(self, canvas: Canvas, t: float) -> None:
-        start, end = self.when
-        share = (t - start) / (end - start)
-        if 0.0 <= share < 1.0:
-            x = -self.length / 2 + share * (self.place.aspect + self.length)
-            x = x if self.place.flow > 0 else self.place.aspect - x
+        x = self.crossing(t, self.length / 2)
+        if x is not None:
             canvas.strokes(bus(x, self.y, self.length, self.height, self.colour))
 
 
 @dataclass(frozen=True)
-class Jogger(Actor):
-    """Someone who runs across with the flow."""
+class Jogger(Passing):
+    """Someone who runs."""
 
-    place: Place
-    y: float
-    when: Interval
     wear: Clothes
 
     @override
-    def ground(self, t: float) -> float:
-        return self.y
-
-    @override
     def draw(self, canvas: Canvas, t: float) -> None:
-        start, end = self.when
-        share = (t - start) / (end - start)
-        if 0.0 <= share < 1.0:
-            x = -0.2 + share * (self.place.aspect + 0.4)
-            x = x if self.place.flow > 0 else self.place.aspect - x
+        x = self.crossing(t, 0.2)
+        if x is not None:
             canvas.strokes(
                 person(x, self.y, person_height(self.y), self.wear, facing=self.place.flow,
                        phase=13.0 * t, stride=0.85, lean=0.4)
