@@ -101,15 +101,17 @@ def data_summary(manifest: Mapping[str, Any], n_train: int, test: Rows) -> dict[
     """What the numbers rest on: counts of videos and frames, and of what was left out.
 
     `manifest` is the manifest's summary (`datasets.manifest.summary`), `n_train` the number
-    of training videos used, `test` the rows of the test videos scored.
+    of training videos used, `test` the rows of the test videos scored. Where abnormal test videos
+    have no annotated event, their number stands instead of that of the abnormal frames.
     """
-    unscored = frame.scored_videos(test, np.zeros((len(test), 0)))
-    truth = [frame.frame_labels(video) for video in unscored]
+    videos = frame.scored_videos(test, np.zeros((len(test), 0)))
+    unknown = sum(not frame.has_frame_truth(video) for video in videos)
+    abnormal = sum(int(frame.frame_labels(video).sum()) for video in videos)
     return {
         "n_train": n_train,
         "n_test": len(test),
-        "test_frames": sum(len(labels) for labels in truth),
-        "abnormal_test_frames": sum(int(labels.sum()) for labels in truth),
+        "test_frames": sum(video.n_frames for video in videos),
+        **({"without_events": unknown} if unknown else {"abnormal_test_frames": abnormal}),
         "left_out": manifest["n_videos"] - n_train - len(test),
         "missing": len(manifest["missing"]),
     }

@@ -131,6 +131,13 @@ def test_data_summary_by_hand() -> None:
     }
 
 
+def test_data_summary_counts_no_abnormal_frames_where_events_are_unknown() -> None:
+    manifest = {"n_videos": 2, "missing": []}
+    found = data_summary(manifest, 0, [{**ROWS[1], "categories": ["Fire"], "events": []}])
+    assert found["without_events"] == 1
+    assert "abnormal_test_frames" not in found
+
+
 def test_note_names_encoders_and_warns_of_those_that_know_nothing() -> None:
     rules = RulesCaption(backend="rules")
     random = encoder_note(Clip(model="tiny", pretrained="random"), rules)

@@ -136,16 +136,19 @@ def evaluate(videos: Sequence[ScoredVideo], false_alarm_threshold: float) -> dic
         if not np.isfinite(video.scores).all():
             raise ValueError(f"{video.video_id}: a score is not finite")
     known = [video for video in videos if has_frame_truth(video)]
+    what = "frames with ground truth"
+    if len(known) < len(videos):
+        what += f" ({len(videos) - len(known)} abnormal videos have no annotated event)"
     labels, scores = joined(known)
     ano_labels, ano_scores = joined([video for video in known if video.abnormal])
     _, normal_scores = joined([video for video in videos if not video.abnormal])
     video_labels = np.array([video.abnormal for video in videos], dtype=bool)
     bags = np.array([bag_score(video) for video in videos])
     return {
-        "frame_auc": roc_auc(labels, scores, "frames with ground truth"),
-        "ano_auc": roc_auc(ano_labels, ano_scores, "frames of abnormal videos"),
-        "ap": average_precision(labels, scores, "frames with ground truth"),
-        "ap_trapezoid": trapezoidal_precision(labels, scores, "frames with ground truth"),
+        "frame_auc": roc_auc(labels, scores, what),
+        "ano_auc": roc_auc(ano_labels, ano_scores, "frames of abnormal videos with events"),
+        "ap": average_precision(labels, scores, what),
+        "ap_trapezoid": trapezoidal_precision(labels, scores, what),
         "video_auc": roc_auc(video_labels, bags, "test videos"),
         "false_alarm_rate": _false_alarm_rate(normal_scores, false_alarm_threshold),
     }

@@ -11,6 +11,7 @@ LABELS = {
     "n_test": "test videos",
     "test_frames": "test frames",
     "abnormal_test_frames": "abnormal test frames",
+    "without_events": "abnormal test videos without annotated events",
     "left_out": "videos left out",
     "missing": "videos listed but not found",
 }

@@ -147,7 +147,7 @@ def test_undefined_without_normal_videos() -> None:
     whole = video("w", 4, [0.3, 0.4], True, (0, 4))
     found = evaluate([whole], 0.5)
     assert reason(found["frame_auc"]) == "frames with ground truth: all abnormal"
-    assert reason(found["ano_auc"]) == "frames of abnormal videos: all abnormal"
+    assert reason(found["ano_auc"]) == "frames of abnormal videos with events: all abnormal"
     assert reason(found["video_auc"]) == "test videos: all abnormal"
     assert reason(found["false_alarm_rate"]) == "normal test videos: none there"
     assert found["ap"] == found["ap_trapezoid"] == 1.0
@@ -157,7 +157,7 @@ def test_undefined_without_abnormal_videos() -> None:
     found = evaluate([NORMAL], 0.5)
     for name in ("frame_auc", "ap", "ap_trapezoid"):
         assert reason(found[name]) == "frames with ground truth: all normal"
-    assert reason(found["ano_auc"]) == "frames of abnormal videos: none there"
+    assert reason(found["ano_auc"]) == "frames of abnormal videos with events: none there"
     assert reason(found["video_auc"]) == "test videos: all normal"
     assert found["false_alarm_rate"] == 0.5
     assert roc_points([NORMAL], 10) == pr_points([NORMAL], 10) == []
@@ -227,3 +227,12 @@ def test_scored_videos_come_from_manifest_rows() -> None:
     assert found[1].scores.tolist() == pytest.approx([0.3, 0.4])
     with pytest.raises(ValueError, match="zip"):
         scored_videos(rows, np.zeros((2, 2)))
+
+
+def test_the_reason_says_how_many_videos_have_no_event() -> None:
+    unknown = ScoredVideo("u", 4, np.array([0.1, 0.9]), abnormal=True)
+    found = evaluate([NORMAL, unknown], 0.5)
+    assert reason(found["frame_auc"]) == (
+        "frames with ground truth (1 abnormal videos have no annotated event): all normal"
+    )
+    assert isinstance(found["video_auc"], float)
