@@ -123,9 +123,10 @@ def encoder_note(clip: Clip, caption: RulesCaption) -> str:
     text = f"Features: CLIP {clip.model}"
     text += " with random weights" if random else f" ({clip.pretrained})"
     text += f", captions by {caption.backend}."
+    if random:
+        text += " Random weights need no download and know nothing of the world."
+    if caption.backend == "rules":
+        text += " Rules measure motion, light and colour; they see no objects and no actions."
     if random or caption.backend == "rules":
-        text += (
-            " These encoders need no download and know nothing of the world: the numbers show that"
-            " the pipeline works, and compare with no published result."
-        )
+        text += " The numbers show that the pipeline works, and compare with no published result."
     return text

@@ -144,5 +144,8 @@ def test_note_names_encoders_and_warns_of_those_that_know_nothing() -> None:
     assert random.startswith("Features: CLIP tiny with random weights, captions by rules.")
     real = encoder_note(Clip(model="ViT-L-14-quickgelu", pretrained="openai"), rules)
     assert real.startswith("Features: CLIP ViT-L-14-quickgelu (openai), captions by rules.")
+    assert "know nothing of the world" in random
+    assert "know nothing of the world" not in real  # trained weights do
     for note in (random, real):
+        assert "they see no objects and no actions" in note
         assert "compare with no published result" in note
