@@ -49,7 +49,7 @@ def _thumbnails(layout: Layout, count: int, height: int, video_id: str) -> list[
 
 def _settings(params: config.Params, dataset: str) -> dict[str, object]:
     """What shaped these results: everything but other datasets, other heads and the runtime."""
-    settings = params.model_dump(exclude={"runtime", "demo", "datasets", "report"})
+    settings = params.model_dump(exclude={"runtime", "demo", "datasets", "report", "crossvalidate"})
     settings["sources"] = {dataset: settings["sources"][dataset]}
     settings["heads"] = {name: settings["heads"][name] for name in params.models}
     return settings

@@ -43,8 +43,8 @@ def data_folders(file: Path) -> set[Path]:
 def closure(program: Path) -> set[str]:
     """Every file of the project that running `program` reads as code or bundled data.
 
-    `__init__.py` files that hold nothing but a docstring are left out. Paths are relative to the
-    repository's root.
+    `__init__.py` files that hold nothing but a docstring are left out; a package that is read whole
+    stands as its folder. Paths are relative to the repository's root.
     """
     seen: set[Path] = set()
     todo = [program]
@@ -61,4 +61,14 @@ def closure(program: Path) -> set[str]:
                     todo.append(found)
     code = {file for file in seen if not _only_docstring(file)}
     data = {folder for file in code for folder in data_folders(file)}
-    return {str(path.relative_to(ROOT)) for path in code | data}
+    return {str(path.relative_to(ROOT)) for path in _whole_packages(code) | data}
+
+
+def _whole_packages(code: set[Path]) -> set[Path]:
+    """`code` with the outermost package of which nothing is missing in place of its files."""
+    merged = set(code)
+    for package in sorted({init.parent for init in ROOT.glob("pipeline/**/__init__.py")}):
+        own = {file for file in package.rglob("*.py") if not _only_docstring(file)}
+        if own and own <= merged:
+            merged = merged - own | {package}
+    return merged

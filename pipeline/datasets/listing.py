@@ -3,22 +3,24 @@
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from pipeline.errors import UserError
 
 VIDEO_SUFFIXES = frozenset(
     {".mp4", ".m4v", ".mkv", ".avi", ".mov", ".webm", ".mpg", ".mpeg", ".ts", ".flv", ".wmv"}
 )
-SPLITS = ("train", "test")
+SPLITS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
 class Event:
-    """An annotated anomaly: frames `[start, end)`, 0-based."""
+    """An annotated anomaly `[start, end)`: frames from 0, or seconds from the video's start."""
 
-    start: int
-    end: int
+    start: float
+    end: float
     category: str
+    unit: Literal["frames", "seconds"] = "frames"
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,8 @@ class Listing:
     """The videos found, the dataset's categories in their fixed order, and what does not fit.
 
     `missing`: listed but not in the folder. `unlisted`: in the folder but in no list.
-    `duplicated`: further files of a listed name.
+    `duplicated`: further files of a listed name. `mislabelled`: by name, where list, annotation,
+    file name or folder contradict one another, and what was made of it.
     """
 
     videos: list[Video]
@@ -45,6 +48,7 @@ class Listing:
     missing: list[str] = field(default_factory=list)
     unlisted: list[str] = field(default_factory=list)
     duplicated: list[str] = field(default_factory=list)
+    mislabelled: dict[str, str] = field(default_factory=dict)
 
 
 def files_below(root: Path) -> list[Path]:

@@ -1,0 +1,71 @@
+"""`params.yaml` as validated, typed settings.
+
+An unknown key, a wrong type or an impossible combination is a `UserError` that names the
+key and its line, before any work. The comments beside each key in `params.yaml` say what it does;
+the classes here say what it may be.
+"""
+
+from pipeline.config.demo import DEMO_CATEGORIES, Demo
+from pipeline.config.encoders import Clip, Decode, Features, RulesCaption
+from pipeline.config.heads import (
+    BaseHead,
+    Category,
+    Core,
+    Gmm,
+    Heads,
+    Mil,
+    Motar,
+    RefineVadHead,
+    Scorer,
+    head_settings,
+)
+from pipeline.config.loading import load
+from pipeline.config.params import Crossvalidate, Evaluate, Params, Report, Runtime, Train
+from pipeline.config.section import Section
+from pipeline.config.sources import (
+    FeatureColumns,
+    FeaturesSource,
+    FolderColumns,
+    FolderSource,
+    Modality,
+    Source,
+    TableSource,
+    UcfCrimeSource,
+    XdViolenceSource,
+)
+
+__all__ = [
+    "DEMO_CATEGORIES",
+    "BaseHead",
+    "Category",
+    "Clip",
+    "Core",
+    "Crossvalidate",
+    "Decode",
+    "Demo",
+    "Evaluate",
+    "FeatureColumns",
+    "Features",
+    "FeaturesSource",
+    "FolderColumns",
+    "FolderSource",
+    "Gmm",
+    "Heads",
+    "Mil",
+    "Modality",
+    "Motar",
+    "Params",
+    "RefineVadHead",
+    "Report",
+    "RulesCaption",
+    "Runtime",
+    "Scorer",
+    "Section",
+    "Source",
+    "TableSource",
+    "Train",
+    "UcfCrimeSource",
+    "XdViolenceSource",
+    "head_settings",
+    "load",
+]
