@@ -14,7 +14,8 @@ from pipeline.errors import UserError
 from pipeline.models.head import FeatureLayout, Head
 from pipeline.models.registry import build
 
-CHECKPOINTS = ("last", "best_on_test")
+CHECKPOINTS = ("last", "best_on_validation", "best_on_test")
+UNTRAINED = "untrained.json"
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,22 @@ def save_weights(folder: Path, checkpoint: str, weights: dict[str, torch.Tensor]
     """Write `<checkpoint>.safetensors` atomically."""
     with atomic_path(folder / f"{checkpoint}.safetensors") as temporary:
         temporary.write_bytes(save(weights))
+
+
+def save_reason(folder: Path, reason: str) -> None:
+    """Write, in place of weights, why nothing could be trained."""
+    write_text(folder / UNTRAINED, json.dumps({"reason": reason}, indent=2) + "\n")
+
+
+def why_untrained(folder: Path) -> str | None:
+    """The reason that `save_reason` wrote; None where a head was trained."""
+    path = folder / UNTRAINED
+    return str(json.loads(path.read_text(encoding="utf-8"))["reason"]) if path.exists() else None
+
+
+def saved(folder: Path) -> list[str]:
+    """The checkpoints that a folder has, in the order of `CHECKPOINTS`."""
+    return [name for name in CHECKPOINTS if (folder / f"{name}.safetensors").exists()]
 
 
 def load(folder: Path, checkpoint: str) -> tuple[Head, ModelConfig]:

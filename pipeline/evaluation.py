@@ -1,45 +1,49 @@
-"""Scores of several heads and seeds on the test videos: as metrics, as a table, as curves."""
+"""Runs of several heads and seeds on the test videos: as metrics, as curves."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
 
-from pipeline import tables
-from pipeline.config import Clip, RulesCaption
-from pipeline.metrics import floors, frame
-from pipeline.metrics.summary import over_seeds, plain
-from pipeline.video.snippets import edges
+from pipeline.config import Clip, Evaluate, RulesCaption
+from pipeline.datasets.listing import SPLITS
+from pipeline.features import VideoFeatures
+from pipeline.metrics import curves, floors
+from pipeline.metrics.bootstrap import resample_weights
+from pipeline.metrics.evaluate import evaluate, undefined
+from pipeline.metrics.scored import Floats, ScoredVideo, count_frames, scored_videos
+from pipeline.metrics.summary import over_seeds
+from pipeline.score_table import Rows, Run
 
 CURVE_POINTS = 200
-Rows = Sequence[Mapping[str, Any]]
-Floats = npt.NDArray[np.floating[Any]]
 
 
-@dataclass(frozen=True)
-class Run:
-    """One head, seed and checkpoint on N test videos: scores (N, T), categories (N, C) or None."""
+def metrics_of(
+    runs: Sequence[Run],
+    rows: Rows,
+    categories: Sequence[str],
+    settings: Evaluate,
+    without: Mapping[str, str] | None = None,
+    *,
+    normal_spans: bool = False,
+) -> dict[str, Any]:
+    """Nested `{model: {checkpoint: {metric: {mean, std, per_seed, interval}}}}`.
 
-    model: str
-    seed: int
-    checkpoint: str
-    scores: Floats
-    category_prob: Floats | None
-
-
-def metrics_of(runs: Sequence[Run], rows: Rows, false_alarm_threshold: float) -> dict[str, Any]:
-    """Nested `{model: {checkpoint: {metric: {mean, std, per_seed}}}}`.
-
-    `rows` are the manifest rows of the N test videos.
+    `rows` are the manifest rows of the N test videos. `without` gives by model why it has no
+    scores: each of its metrics is null with that reason. `normal_spans` as in
+    `metrics.evaluate.evaluate`.
     """
-    results: dict[str, Any] = {}
+    weights = _weights(rows, settings)
+    shown = list(dict.fromkeys(name for row in rows for name in row["categories"]))
+    results: dict[str, Any] = {
+        model: {"last": over_seeds([undefined(shown, reason)])}
+        for model, reason in (without or {}).items()
+    }
     for model, checkpoint in dict.fromkeys((run.model, run.checkpoint) for run in runs):
         per_seed = [
-            frame.evaluate(frame.scored_videos(rows, run.scores), false_alarm_threshold)
+            evaluate(_videos(run, rows), categories, settings, weights, normal_spans=normal_spans)
             for run in runs
             if (run.model, run.checkpoint) == (model, checkpoint)
         ]
@@ -47,78 +51,78 @@ def metrics_of(runs: Sequence[Run], rows: Rows, false_alarm_threshold: float) ->
     return results
 
 
-def floors_of(cues: Mapping[str, Floats], rows: Rows, threshold: float) -> dict[str, Any]:
-    """`{floor: {metric: value}}` of untrained snippet scores (N, T) by name."""
-    results = {}
-    for name, scores in cues.items():
-        found = floors.better_direction(frame.scored_videos(rows, scores), threshold)
-        results[name] = {metric: plain(value) for metric, value in found.items()}
-    return results
+def _weights(rows: Rows, settings: Evaluate) -> Floats:
+    return resample_weights(
+        np.array([bool(row["categories"]) for row in rows], dtype=bool), settings.resamples
+    )
 
 
-def scores_table(runs: Sequence[Run], rows: Rows) -> pa.Table:
-    """All runs' snippet scores, schema `tables.SCORES`."""
-    entries = []
-    for run in runs:
-        for number, row in enumerate(rows):
-            cuts = edges(row["n_frames"], run.scores.shape[1])
-            probability = [] if run.category_prob is None else run.category_prob[number].tolist()
-            entries += [
-                {
-                    "model": run.model,
-                    "seed": run.seed,
-                    "checkpoint": run.checkpoint,
-                    "video_id": row["video_id"],
-                    "snippet": snippet,
-                    "start": cuts[snippet],
-                    "end": cuts[snippet + 1],
-                    "score": score,
-                    "category_prob": probability,
-                }
-                for snippet, score in enumerate(run.scores[number].tolist())
-            ]
-    return pa.Table.from_pylist(entries, schema=tables.SCORES)
+def _videos(run: Run, rows: Rows) -> list[ScoredVideo]:
+    return scored_videos(rows, run.scores, run.category_prob)
 
 
-def curves_of(runs: Sequence[Run], rows: Rows) -> dict[str, pd.DataFrame]:
+def floors_of(cues: Mapping[str, Floats], rows: Rows, settings: Evaluate) -> dict[str, Any]:
+    """`{floor: {metric: {mean, interval, ...}}}` of untrained snippet scores (N, T) by name."""
+    weights = _weights(rows, settings)
+    return {
+        name: over_seeds([floors.better_direction(scored_videos(rows, scores), settings, weights)])
+        for name, scores in cues.items()
+    }
+
+
+def curves_of(runs: Sequence[Run], rows: Rows, settings: Evaluate) -> dict[str, pd.DataFrame]:
     """Frame ROC and precision-recall curves of the `last` checkpoints, thinned for plotting."""
-    roc: list[tuple[str, int, float, float]] = []
-    pr: list[tuple[str, int, float, float]] = []
+    points: dict[str, list[tuple[str, int, float, float]]] = {"roc": [], "pr": []}
+    draw = {"roc": curves.roc_points, "pr": curves.pr_points}
     for run in runs:
         if run.checkpoint == "last":
-            videos = frame.scored_videos(rows, run.scores)
-            roc += [
-                (run.model, run.seed, *point) for point in frame.roc_points(videos, CURVE_POINTS)
-            ]
-            pr += [(run.model, run.seed, *point) for point in frame.pr_points(videos, CURVE_POINTS)]
+            for name, function in draw.items():
+                found = function(_videos(run, rows), settings.gt_length, CURVE_POINTS)
+                points[name] += [(run.model, run.seed, *point) for point in found]
+    axes = {"roc": ["fpr", "tpr"], "pr": ["recall", "precision"]}
     return {
-        "roc": pd.DataFrame(roc, columns=["model", "seed", "fpr", "tpr"]),
-        "pr": pd.DataFrame(pr, columns=["model", "seed", "recall", "precision"]),
+        name: pd.DataFrame(points[name], columns=["model", "seed", *axes[name]]) for name in axes
     }
 
 
-def data_summary(manifest: Mapping[str, Any], n_train: int, test: Rows) -> dict[str, int]:
-    """What the numbers rest on: counts of videos and frames, and of what was left out.
+def data_summary(
+    manifest: Mapping[str, Any], videos: VideoFeatures, settings: Evaluate
+) -> dict[str, Any]:
+    """What the numbers rest on: counts of videos and frames, and of what does not fit.
 
-    `manifest` is the manifest's summary (`datasets.manifest.summary`), `n_train` the number
-    of training videos used, `test` the rows of the test videos scored. Where abnormal test videos
-    have no annotated event, their number stands instead of that of the abnormal frames.
+    `manifest` is the manifest's summary (`datasets.manifest.summary`), `videos` are all that were
+    used. Where abnormal test videos have no annotated event, their number stands instead of that
+    of the abnormal frames.
     """
-    videos = frame.scored_videos(test, np.zeros((len(test), 0)))
-    unknown = sum(not frame.has_frame_truth(video) for video in videos)
-    abnormal = sum(int(frame.frame_labels(video).sum()) for video in videos)
+    used = Counter(row["split"] for row in videos.rows)
+    test = videos.split("test").rows
+    unscored = scored_videos(test, np.zeros((len(test), 1)))
+    unknown = sum(not video.has_frame_truth for video in unscored)
+    frames = count_frames(unscored, settings.gt_length)
+    abnormal = {"abnormal_test_frames": int(frames.positive.sum())}
+    faults = ("missing", "unlisted", "duplicated", "mislabelled", "in_both_splits")
     return {
-        "n_train": n_train,
-        "n_test": len(test),
-        "test_frames": sum(video.n_frames for video in videos),
-        **({"without_events": unknown} if unknown else {"abnormal_test_frames": abnormal}),
-        "left_out": manifest["n_videos"] - n_train - len(test),
-        "missing": len(manifest["missing"]),
+        **{f"n_{split}": used[split] for split in SPLITS},
+        "test_frames": int((frames.positive + frames.negative).sum()),
+        **({"without_events": unknown} if unknown else abnormal),
+        "gt_length": settings.gt_length,
+        "left_out": manifest["n_videos"] - used.total(),
+        **{fault: len(manifest[fault]) for fault in faults},
+        "map_classes": {
+            "map": len({event["category"] for row in test for event in row["events"]}),
+            "map_compat": 1 + len(videos.layout.categories),
+        },
+        "events_clipped": manifest["n_events_clipped"],
     }
 
 
-def encoder_note(clip: Clip, caption: RulesCaption) -> str:
-    """What made the features, and what that means for the numbers."""
+def encoder_note(clip: Clip, caption: RulesCaption, brings: Sequence[str]) -> str:
+    """What made the features, and what that means for the numbers.
+
+    `brings` are the modalities whose features came with the dataset.
+    """
+    if brings:
+        return f"Features: the dataset's own ({', '.join(brings)}), as they were brought."
     random = clip.pretrained == "random"
     text = f"Features: CLIP {clip.model}"
     text += " with random weights" if random else f" ({clip.pretrained})"

@@ -1,11 +1,10 @@
 """Feature tables and manifest, joined into what a head is trained on and judged by."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -23,11 +22,15 @@ class VideoFeatures:
     rows: list[dict[str, Any]]
     layout: FeatureLayout
 
-    def split(self, name: str) -> Self:
-        """The videos of one split, in the same order."""
-        index = [i for i, row in enumerate(self.rows) if row["split"] == name]
+    def select(self, index: Sequence[int]) -> Self:
+        """The videos of these numbers, in the order given; a copy."""
         rows = [self.rows[i] for i in index]
-        return type(self)(self.features[index], self.labels[index], rows, self.layout)
+        chosen = torch.tensor(index, dtype=torch.long)
+        return type(self)(self.features[chosen], self.labels[chosen], rows, self.layout)
+
+    def split(self, *names: str) -> Self:
+        """The videos of one split, or of several, in the same order."""
+        return self.select([i for i, row in enumerate(self.rows) if row["split"] in names])
 
 
 def load(manifest: Path, modalities: Mapping[str, Path]) -> VideoFeatures:
@@ -49,16 +52,17 @@ def load(manifest: Path, modalities: Mapping[str, Path]) -> VideoFeatures:
     ]
     if not rows:
         raise UserError(f"{manifest} and {[str(p) for p in modalities.values()]} share no video")
-    joined = np.concatenate(
-        [
-            features[[row_of[name][row["video_id"]] for row in rows]]
-            for name, (_, features, _) in parts.items()
-        ],
-        axis=-1,
-    )
     widths = {name: features.shape[2] for name, (_, features, _) in parts.items()}
     layout = FeatureLayout(widths, categories, next(iter(lengths.values())))
-    return VideoFeatures(torch.from_numpy(joined), _labels(rows, categories), rows, layout)
+    joined = torch.empty(len(rows), layout.n_snippets, layout.width)
+    first = 0
+    for name, width in widths.items():
+        _, features, _ = parts.pop(name)  # freed once it is copied
+        own = joined[..., first : first + width].numpy()
+        for i, row in enumerate(rows):  # a copy by index would be a second table in memory
+            own[i] = features[row_of[name][row["video_id"]]]
+        first += width
+    return VideoFeatures(joined, _labels(rows, categories), rows, layout)
 
 
 def _labels(rows: list[dict[str, Any]], categories: list[str]) -> Tensor:

@@ -1,16 +1,18 @@
 """Training a head: balanced batches, AdamW, any head by its interface."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from pipeline.config import Train
 from pipeline.errors import UserError
 from pipeline.features import VideoFeatures
-from pipeline.metrics.frame import evaluate, scored_videos
-from pipeline.metrics.summary import plain
+from pipeline.metrics.frame import frame_auc
+from pipeline.metrics.scored import Undefined, scored_videos
+from pipeline.metrics.video import video_auc
 from pipeline.models.head import Head
 
 EpochEnd = Callable[[int, dict[str, float]], None]
@@ -40,6 +42,17 @@ def _shuffled(members: Tensor, count: int, generator: torch.Generator) -> Tensor
     return members[torch.cat(orders)[:count]]
 
 
+def why_not(labels: Tensor) -> str | None:
+    """Why nothing can be trained on videos with these labels (N, C); None when it can."""
+    n_abnormal = int(labels.any(dim=1).sum())
+    if 0 < n_abnormal < len(labels):
+        return None
+    return (
+        "training needs normal and abnormal videos; the train split has "
+        f"{len(labels) - n_abnormal} normal and {n_abnormal} abnormal ones"
+    )
+
+
 def fit(
     head: Head,
     features: Tensor,
@@ -54,15 +67,12 @@ def fit(
 
     `epoch_end(epoch, mean loss terms)` is called after each epoch, numbered from 1, with the
     head in eval mode. On a CPU the result depends on the seed and the number of threads alone.
-    Raises `UserError` without normal or without abnormal videos, or when a feature or a loss
-    is not finite.
+    Raises `UserError` without normal or without abnormal videos (see `why_not`), or when a feature
+    or a loss is not finite.
     """
+    if reason := why_not(labels):
+        raise UserError(reason)
     abnormal = labels.any(dim=1)
-    if not abnormal.any() or abnormal.all():
-        raise UserError(
-            f"training needs normal and abnormal videos; the train split has "
-            f"{int(abnormal.sum())} abnormal of {len(abnormal)}"
-        )
     if not features.isfinite().all():
         raise UserError("a training feature is not finite; look for it in the feature tables")
     generator = torch.Generator().manual_seed(seed)
@@ -108,40 +118,48 @@ def predict(head: Head, features: Tensor, device: torch.device) -> tuple[Tensor,
     return prediction.logits.sigmoid().cpu(), None if probability is None else probability.cpu()
 
 
-class TestWatcher:
-    """After each epoch scores the test split, and keeps the weights that were best on it.
+class Watcher:
+    """After each epoch scores the splits it watches, and keeps the weights that were best on each.
 
-    Nothing that trains reads it. It exists because most papers of the field report the epoch that
-    was best on the test split (by frame AUC; by video AUC where no event is annotated).
+    Nothing that trains reads it. Best on the test split is what most papers of the field report;
+    best on a validation split is a choice that has not seen the test split. Judged by frame AUC, or
+    by video AUC where no event is annotated.
     """
 
-    __test__ = False  # not a test case, whatever pytest makes of the name
-
-    def __init__(self, head: Head, test: VideoFeatures, device: torch.device) -> None:
-        self.head, self.test, self.device = head, test, device
+    def __init__(
+        self, head: Head, watched: Mapping[str, VideoFeatures], device: torch.device
+    ) -> None:
+        self.head, self.device = head, device
+        self.watched = {split: videos for split, videos in watched.items() if videos.rows}
         self.history: list[dict[str, float]] = []
-        self.best = float("-inf")
-        self.best_weights: dict[str, Tensor] = {}
+        self.best = dict.fromkeys(self.watched, float("-inf"))
+        self.best_weights: dict[str, dict[str, Tensor]] = {}
 
     def __call__(self, epoch: int, losses: dict[str, float]) -> None:
-        """Note losses and test metrics; keep the weights unless an earlier epoch was better."""
-        metrics = self._metrics()
-        defined = [value for value in metrics.values() if not math.isnan(value)]
-        headline = defined[0] if defined else self.best
-        if headline > self.best or not defined:
-            self.best, self.best_weights = headline, weights_of(self.head)
-        terms = {name if name == "loss" else f"loss_{name}": v for name, v in losses.items()}
-        self.history.append({"epoch": epoch, **terms, **metrics})
+        """Note losses and metrics; keep the weights of a split unless an earlier epoch was better.
 
-    def _metrics(self) -> dict[str, float]:
-        """Frame and video AUC on the test split; not a number where undefined."""
-        names = ("frame_auc", "video_auc")
-        if not self.test.rows:
-            return {f"test_{name}": float("nan") for name in names}
-        scores, _ = predict(self.head, self.test.features, self.device)
-        found = evaluate(scored_videos(self.test.rows, scores.numpy()), 0.5)
-        values = {name: plain(found[name]) for name in names}
-        return {f"test_{name}": float("nan") if v is None else v for name, v in values.items()}
+        Where no metric of a split is defined, those of the last epoch are kept.
+        """
+        entry = {name if name == "loss" else f"loss_{name}": v for name, v in losses.items()}
+        for split, videos in self.watched.items():
+            metrics = self._metrics(videos)
+            defined = [value for value in metrics.values() if not math.isnan(value)]
+            headline = defined[0] if defined else self.best[split]
+            if headline > self.best[split] or not defined:
+                self.best[split] = headline
+                self.best_weights[split] = weights_of(self.head)
+            entry |= {f"{split}_{name}": value for name, value in metrics.items()}
+        self.history.append({"epoch": epoch, **entry})
+
+    def _metrics(self, videos: VideoFeatures) -> dict[str, float]:
+        """Frame and video AUC; not a number where undefined."""
+        scores, _ = predict(self.head, videos.features, self.device)
+        scored, plain = scored_videos(videos.rows, scores.numpy()), np.ones((1, len(videos.rows)))
+        found = {"frame_auc": frame_auc(scored, plain), "video_auc": video_auc(scored, plain)}
+        return {
+            name: float("nan") if isinstance(value, Undefined) else float(value[0])
+            for name, value in found.items()
+        }
 
 
 def weights_of(head: Head) -> dict[str, Tensor]:

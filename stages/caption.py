@@ -13,6 +13,10 @@ def main(dataset: str) -> str:
     """Write `captions.parquet` of the dataset."""
     params = config.load(PARAMS)
     layout = Layout(dataset)
+    if params.source(dataset).brings:
+        return per_video.write_empty(
+            layout, "caption", layout.table("captions"), tables.CAPTION_PIECE
+        )
     counter = TokenCounter(params.clip)
     settings = {"caption": params.caption.model_dump(), "context": counter.context_length}
     return per_video.build_table(

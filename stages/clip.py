@@ -1,18 +1,27 @@
-"""Stage `clip`: one image feature a snippet, from the sampled frames."""
+"""Stage `clip`: one image feature a snippet, from sampled frames or as the dataset brings it."""
 
 from functools import partial
 
 from pipeline import config, pieces, tables
 from pipeline.devices import encoder_workers
 from pipeline.encoders import clip
-from stages import per_video, program
+from stages import brought, per_video, program
 from stages.layout import PARAMS, Layout
 
 
 def main(dataset: str) -> str:
     """Write `clip.parquet` of the dataset."""
     params = config.load(PARAMS)
-    layout, runtime = Layout(dataset), params.runtime
+    layout, runtime, source = Layout(dataset), params.runtime, params.source(dataset)
+    if source.brings:
+        return brought.write_table(
+            layout,
+            "clip",
+            "image",
+            source=source,
+            n_snippets=params.decode.snippets,
+            runtime=runtime,
+        )
     return per_video.build_table(
         layout,
         layout.table("clip"),

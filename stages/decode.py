@@ -10,10 +10,10 @@ from stages.layout import PARAMS, Layout
 
 
 def main(dataset: str) -> str:
-    """Write `frames/<video_id>.parquet` of the dataset's readable videos."""
+    """Write `frames/<video_id>.parquet` of the readable videos, if the dataset has videos."""
     params = config.load(PARAMS)
     layout = Layout(dataset)
-    rows = tables.read(layout.manifest, tables.MANIFEST).to_pylist()
+    rows = [] if params.source(dataset).brings else per_video.usable_rows(layout)
     sources = [
         (
             row["video_id"],
@@ -21,7 +21,6 @@ def main(dataset: str) -> str:
             decode.Request(Path(row["path"]), row["sha256"], row["n_frames"]),
         )
         for row in rows
-        if row["status"] == "ok"
     ]
     recipe = pieces.Recipe("decode", decode.VERSION, decode.identity(params.decode))
     make = partial(decode.Sampler, params.decode)

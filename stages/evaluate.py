@@ -1,16 +1,18 @@
 """Stage `evaluate`: every head and seed on the test videos: metrics, scores, curves."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 
-from pipeline import checkpoint, config, evaluation, features, pieces, tables, training
+from pipeline import checkpoint, config, evaluation, features, pieces, score_table, scoring, tables
 from pipeline.atomic import write_text
 from pipeline.devices import pick_device
 from pipeline.errors import UserError
 from pipeline.metrics import floors
+from pipeline.metrics.scored import Floats
 from stages import per_video, program
 from stages.layout import PARAMS, Layout, write_json
 
@@ -18,50 +20,41 @@ from stages.layout import PARAMS, Layout, write_json
 def main(dataset: str) -> str:
     """Write `results/`: metrics.json, scores.parquet and the curves."""
     params = config.load(PARAMS)
-    layout, threshold = Layout(dataset), params.evaluate.false_alarm_threshold
-    modalities = layout.feature_tables(list(params.features.modalities))
+    layout, settings = Layout(dataset), params.evaluate
+    brings = params.source(dataset).brings
+    modalities = layout.feature_tables(params.features.modalities, brings)
     videos = features.load(layout.manifest, modalities)
-    test = videos.split("test")
-    if not test.rows:
-        raise UserError(f"{layout.manifest}: no usable test video; nothing can be evaluated")
-    runs = _runs(params, layout, test)
-    metrics = evaluation.metrics_of(runs, test.rows, threshold)
-    metrics["floors"] = evaluation.floors_of(_floors(params, layout, test), test.rows, threshold)
-    metrics["data"] = evaluation.data_summary(
-        json.loads(layout.manifest_summary.read_text(encoding="utf-8")),
-        len(videos.split("train").rows),
-        test.rows,
+    test, categories = videos.split("test"), videos.layout.categories
+    torch.set_num_threads(params.train.threads)
+    folders = {(m, seed): layout.model(m, seed) for m in params.models for seed in params.seeds}
+    runs, without = scoring.score(folders, test, pick_device(params.runtime.device))
+    tables.write(score_table.of_runs(runs, test.rows), layout.scores, tables.SCORES)
+    # the metrics are those of the table as any reader finds it
+    table = tables.read(layout.scores, tables.SCORES).to_pandas()
+    runs = score_table.read_runs(table, test.rows, categories, str(layout.scores))
+    spans = tables.metadata(layout.manifest)["normal_spans"]
+    metrics = evaluation.metrics_of(
+        runs, test.rows, categories, settings, without, normal_spans=spans
     )
-    metrics["note"] = evaluation.encoder_note(params.clip, params.caption)
+    metrics["floors"] = evaluation.floors_of(_floors(params, layout, test), test.rows, settings)
+    summary = json.loads(layout.manifest_summary.read_text(encoding="utf-8"))
+    metrics["data"] = evaluation.data_summary(summary, videos, settings)
+    metrics["note"] = evaluation.encoder_note(params.clip, params.caption, brings)
     write_json(layout.metrics, metrics)
-    tables.write(evaluation.scores_table(runs, test.rows), layout.scores, tables.SCORES)
-    curves = evaluation.curves_of(runs, test.rows) | {"training": _histories(params, layout)}
-    for name, curve in curves.items():
+    curves = evaluation.curves_of(runs, test.rows, settings)
+    for name, curve in (curves | {"training": _histories(folders)}).items():
         write_text(layout.curve(name), curve.to_csv(index=False))
     return f"{layout.metrics}: {len(test.rows)} test videos, {len(runs)} runs"
 
 
-def _runs(
-    params: config.Params, layout: Layout, test: features.VideoFeatures
-) -> list[evaluation.Run]:
-    torch.set_num_threads(params.train.threads)
-    device, runs = pick_device(params.runtime.device), []
-    for model in params.models:
-        for seed in params.seeds:
-            for name in checkpoint.CHECKPOINTS:
-                head, _ = checkpoint.load(layout.model(model, seed), name)
-                scores, category = training.predict(head.to(device), test.features, device)
-                probability = None if category is None else category.numpy()
-                runs.append(evaluation.Run(model, seed, name, scores.numpy(), probability))
-    return runs
-
-
 def _floors(
     params: config.Params, layout: Layout, test: features.VideoFeatures
-) -> dict[str, evaluation.Floats]:
-    """Untrained snippet scores (N, T) by floor."""
+) -> dict[str, Floats]:
+    """Untrained snippet scores (N, T) by floor; none where there are no frames to measure."""
     wanted = {row["video_id"] for row in test.rows}
     sources = [source for source in per_video.sampled_frames(layout) if source[0] in wanted]
+    if not sources:
+        return {}
     recipe = pieces.Recipe("floors", floors.VERSION, {})
     computed, store = per_video.compute(recipe, tables.FLOORS, floors.make, sources, params.runtime)
     for video_id, error in computed.failed.items():
@@ -73,14 +66,14 @@ def _floors(
     }
 
 
-def _histories(params: config.Params, layout: Layout) -> pd.DataFrame:
+def _histories(folders: dict[tuple[str, int], Path]) -> pd.DataFrame:
     parts = [
-        pd.read_csv(layout.model(model, seed) / "history.csv").assign(model=model, seed=seed)
-        for model in params.models
-        for seed in params.seeds
+        pd.read_csv(folder / "history.csv").assign(model=model, seed=seed)
+        for (model, seed), folder in folders.items()
+        if checkpoint.why_untrained(folder) is None
     ]
-    joined = pd.concat(parts)
-    return joined[["model", "seed", *joined.columns.drop(["model", "seed"])]]
+    columns = ["model", "seed", "epoch", "loss"]
+    return pd.concat(parts) if parts else pd.DataFrame(columns=columns)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
 """Where a dataset's files lie: the one place that knows."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pipeline.atomic import write_text
+from pipeline.errors import UserError
 
 PARAMS = Path("params.yaml")
 
@@ -53,10 +55,22 @@ class Layout:
         """The videos that a stage left out, with reasons."""
         return self.folder / "skipped" / f"{stage}.parquet"
 
-    def feature_tables(self, modalities: list[str]) -> dict[str, Path]:
-        """The feature table of each modality, in the order given."""
+    def feature_tables(
+        self, modalities: Sequence[str], brings: Sequence[str] = ()
+    ) -> dict[str, Path]:
+        """The feature table of each of `modalities` that the dataset has, in the order given.
+
+        `brings` are the modalities that come with the dataset (`source.brings`); a dataset
+        that brings none has all, computed from its videos. Raises `UserError` when none is left.
+        """
         tables_of = {"image": self.table("clip"), "text": self.table("text")}
-        return {modality: tables_of[modality] for modality in modalities}
+        found = {name: tables_of[name] for name in modalities if not brings or name in brings}
+        if not found:
+            raise UserError(
+                f"params.yaml: features.modalities is {list(modalities)}, but '{self.name}' brings "
+                f"only {list(brings)}; add one of these, or name a folder of others in its source"
+            )
+        return found
 
     @property
     def models(self) -> Path:
@@ -85,6 +99,16 @@ class Layout:
     def curve(self, name: str) -> Path:
         """The points of a curve: roc, pr, training."""
         return self.results / "curves" / f"{name}.csv"
+
+    @property
+    def crossvalidation(self) -> Path:
+        """Metrics of the training videos, each scored by heads that did not see it."""
+        return self.results / "crossvalidation.json"
+
+    @property
+    def crossvalidation_scores(self) -> Path:
+        """The scores behind `crossvalidation`."""
+        return self.results / "crossvalidation.parquet"
 
     @property
     def report(self) -> Path:

@@ -16,6 +16,13 @@ Source = tuple[
 ]  # video id, key of what it comes from, what the function is called with
 
 
+def usable_rows(layout: Layout) -> Iterator[dict[str, Any]]:
+    """The manifest's rows of the videos that can be used."""
+    for row in tables.iterate_rows(tables.read(layout.manifest, tables.MANIFEST)):
+        if row["status"] == "ok":
+            yield row
+
+
 def sampled_frames(layout: Layout) -> Iterator[Source]:
     """The sampled frames of every video that has them, as sources."""
     for row in tables.iterate_rows(tables.read(layout.manifest, tables.MANIFEST)):
@@ -50,6 +57,13 @@ def finish(computed: pieces.Computed, layout: Layout, stage: str, out: Path) -> 
     table = pa.Table.from_pylist(rows, schema=tables.SKIPPED)
     tables.write(table, layout.skipped(stage), tables.SKIPPED)
     return f"{out}: {computed.summary()}"
+
+
+def write_empty(layout: Layout, stage: str, out: Path, piece: pa.Schema) -> str:
+    """Write `out` without rows where the dataset leaves the stage nothing to do."""
+    tables.write_stream([], out, tables.with_video(piece))
+    finish(pieces.Computed(), layout, stage, out)
+    return f"{out}: no rows; the dataset brings features in place of videos"
 
 
 def build_table(

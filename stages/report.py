@@ -2,7 +2,9 @@
 
 import json
 import platform
-from functools import partial
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -24,7 +26,9 @@ def main(dataset: str) -> str:
     skipped = [tables.read(layout.skipped(stage), tables.SKIPPED) for stage in PER_VIDEO_STAGES]
     results = page.Results(
         dataset=dataset,
-        metrics=json.loads(layout.metrics.read_text(encoding="utf-8")),
+        metrics=_read_json(layout.metrics),
+        listing=_read_json(layout.manifest_summary),
+        listing_path=str(layout.manifest_summary),
         scores=tables.read(layout.scores, tables.SCORES).to_pandas(),
         manifest=tables.read(layout.manifest, tables.MANIFEST).to_pandas(),
         captions=tables.read(layout.table("captions"), tables.CAPTIONS).to_pandas(),
@@ -35,16 +39,24 @@ def main(dataset: str) -> str:
         categories=tables.metadata(layout.manifest)["categories"],
         settings=_settings(params, dataset),
         versions=_versions(),
-        thumbnails=partial(
-            _thumbnails, layout, params.report.thumbnails, params.report.thumbnail_height
-        ),
+        thumbnails=_thumbnails(params, layout),
     )
     write_text(layout.report, page.render(results))
     return f"{layout.report}: {layout.report.stat().st_size / 1e6:.1f} MB"
 
 
-def _thumbnails(layout: Layout, count: int, height: int, video_id: str) -> list[bytes]:
-    return thumbnails.pick(tables.read(layout.frames_of(video_id), tables.FRAMES), count, height)
+def _read_json(path: Path) -> dict[str, Any]:
+    return dict(json.loads(path.read_text(encoding="utf-8")))
+
+
+def _thumbnails(params: config.Params, layout: Layout) -> Callable[[str], list[bytes]]:
+    """What gives a video's pictures; none where the dataset brings features in place of videos."""
+    if params.source(layout.name).brings:
+        return lambda video_id: []
+    count, height = params.report.thumbnails, params.report.thumbnail_height
+    return lambda video_id: thumbnails.pick(
+        tables.read(layout.frames_of(video_id), tables.FRAMES), count, height
+    )
 
 
 def _settings(params: config.Params, dataset: str) -> dict[str, object]:

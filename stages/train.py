@@ -1,5 +1,7 @@
 """Stage `train`: one head, one seed, on the features of a dataset's training videos."""
 
+import sys
+
 import pandas as pd
 import torch
 
@@ -11,28 +13,24 @@ from stages.layout import PARAMS, Layout
 
 
 def main(dataset: str, model: str, seed: int) -> str:
-    """Write `models/<model>/<seed>/`: weights, resolved config, history."""
+    """Write `models/<model>/<seed>/`: weights, resolved config, history; or why there are none."""
     params = config.load(PARAMS)
-    layout, device = Layout(dataset), pick_device(params.runtime.device)
-    videos = features.load(layout.manifest, layout.feature_tables(list(params.features.modalities)))
-    settings = checkpoint.ModelConfig(
-        head=model,
-        seed=seed,
-        dataset=dataset,
-        features=params.features.model_dump(),
-        settings=getattr(params.heads, model).model_dump(),
-        train=params.train.model_dump(),
-        widths=videos.layout.widths,
-        categories=videos.layout.categories,
-        n_snippets=videos.layout.n_snippets,
-        encoders={
-            name: getattr(params, name).model_dump() for name in ("decode", "clip", "caption")
-        },
-    )
+    layout = Layout(dataset)
+    brings = params.source(dataset).brings
+    modalities = layout.feature_tables(params.features.modalities, brings)
+    videos = features.load(layout.manifest, modalities)
+    folder = layout.model(model, seed)
+    train = videos.split("train")
+    if reason := training.why_not(train.labels):
+        checkpoint.save_reason(folder, reason)
+        print(f"not trained: {reason}", file=sys.stderr)
+        return f"{folder}: not trained"
+    settings = _model_config(params, videos, dataset, model, seed)
     torch.set_num_threads(params.train.threads)
     torch.manual_seed(seed)
-    head = settings.build()
-    train, watcher = videos.split("train"), training.TestWatcher(head, videos.split("test"), device)
+    head, device = settings.build(), pick_device(params.runtime.device)
+    watched = {split: videos.split(split) for split in ("validation", "test")}
+    watcher = training.Watcher(head, watched, device)
     training.fit(
         head,
         train.features,
@@ -42,12 +40,35 @@ def main(dataset: str, model: str, seed: int) -> str:
         device=device,
         epoch_end=watcher,
     )
-    folder = layout.model(model, seed)
     checkpoint.save_config(folder, settings)
     checkpoint.save_weights(folder, "last", training.weights_of(head))
-    checkpoint.save_weights(folder, "best_on_test", watcher.best_weights)
+    for split, weights in watcher.best_weights.items():
+        checkpoint.save_weights(folder, f"best_on_{split}", weights)
     write_text(folder / "history.csv", pd.DataFrame(watcher.history).to_csv(index=False))
     return f"{folder}: {len(train.rows)} videos, {params.train.epochs} epochs"
+
+
+def _model_config(
+    params: config.Params, videos: features.VideoFeatures, dataset: str, model: str, seed: int
+) -> checkpoint.ModelConfig:
+    brings = params.source(dataset).brings
+    encoders = (
+        {"brought": list(brings)}
+        if brings
+        else {name: getattr(params, name).model_dump() for name in ("decode", "clip", "caption")}
+    )
+    return checkpoint.ModelConfig(
+        head=model,
+        seed=seed,
+        dataset=dataset,
+        features=params.features.model_dump(),
+        settings=getattr(params.heads, model).model_dump(),
+        train=params.train.model_dump(),
+        widths=videos.layout.widths,
+        categories=videos.layout.categories,
+        n_snippets=videos.layout.n_snippets,
+        encoders=encoders,
+    )
 
 
 if __name__ == "__main__":

@@ -6,7 +6,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipeline.checkpoint import CHECKPOINTS, ModelConfig, load, save_config, save_weights
+from pipeline.checkpoint import (
+    CHECKPOINTS,
+    ModelConfig,
+    load,
+    save_config,
+    save_reason,
+    save_weights,
+    saved,
+    why_untrained,
+)
 from pipeline.config import BaseHead, RefineVadHead
 from pipeline.errors import UserError
 from pipeline.models.head import Head
@@ -64,17 +73,25 @@ def test_round_trip_scores_the_same(settings: BaseHead | RefineVadHead, tmp_path
 
 
 def test_checkpoints_are_kept_apart(tmp_path: Path) -> None:
-    assert CHECKPOINTS == ("last", "best_on_test")
+    assert CHECKPOINTS == ("last", "best_on_validation", "best_on_test")
     head = used(base())
     save_config(tmp_path, config_of(base()))
-    for checkpoint in CHECKPOINTS:
+    for checkpoint in ("best_on_test", "last"):
         save_weights(tmp_path, checkpoint, weights_of(head))
         perturb(head, seed=9)
-    last, best = (load(tmp_path, checkpoint)[0] for checkpoint in CHECKPOINTS)
+    assert saved(tmp_path) == ["last", "best_on_test"]
+    last, best = (load(tmp_path, checkpoint)[0] for checkpoint in saved(tmp_path))
     name = "project.1.weight"
     assert not last.get_parameter(name).equal(best.get_parameter(name))
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {"config.json", "last.safetensors", "best_on_test.safetensors"}
+
+
+def test_a_reason_stands_in_place_of_weights(tmp_path: Path) -> None:
+    assert why_untrained(tmp_path) is None
+    save_reason(tmp_path / "new", 'no "normal" video')
+    assert why_untrained(tmp_path / "new") == 'no "normal" video'
+    assert saved(tmp_path / "new") == []
 
 
 def test_config_is_plain_json(tmp_path: Path) -> None:

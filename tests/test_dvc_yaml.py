@@ -60,7 +60,8 @@ def test_the_command_is_the_stage_s_program_for_one_item(stage: str) -> None:
     arguments = "".join(f" ${{item.{key}}}" for key in keys)
     assert entry["cmd"] == f"python -m stages.{stage}{arguments}"
     if keys:
-        assert entry["matrix"]["dataset"] == "${datasets}"
+        chosen = "crossvalidate.datasets" if stage == "crossvalidate" else "datasets"
+        assert entry["matrix"]["dataset"] == f"${{{chosen}}}"
 
 
 def test_no_output_escapes_the_cache() -> None:

@@ -1,22 +1,26 @@
-"""Scores of several heads and seeds as metrics, tables and curves, by hand."""
+"""Runs of several heads and seeds as metrics and curves, and what the numbers rest on: by hand."""
 
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
-from pipeline import tables
-from pipeline.config import Clip, RulesCaption
+from pipeline.config import Clip, Evaluate, RulesCaption
 from pipeline.evaluation import (
     CURVE_POINTS,
-    Run,
     curves_of,
     data_summary,
     encoder_note,
     floors_of,
     metrics_of,
-    scores_table,
 )
+from pipeline.features import VideoFeatures
+from pipeline.metrics.bootstrap import resample_weights
+from pipeline.metrics.evaluate import evaluate
+from pipeline.metrics.scored import Undefined, scored_videos
+from pipeline.models.head import FeatureLayout
+from pipeline.score_table import Run
 
 ROWS: list[dict[str, Any]] = [
     {"video_id": "n", "n_frames": 5, "categories": [], "events": []},
@@ -27,22 +31,21 @@ ROWS: list[dict[str, Any]] = [
         "events": [{"start": 4, "end": 6, "category": "Fire"}],
     },
 ]
+CATEGORIES = ["Fighting", "Fire"]
 GOOD = np.array([[0.1, 0.1, 0.2, 0.2], [0.1, 0.3, 0.9, 0.4]], dtype=np.float32)
 POOR = np.array([[0.1, 0.1, 0.2, 0.2], [0.1, 0.3, 0.15, 0.4]], dtype=np.float32)
 CATEGORY_PROB = np.array([[0.25, 0.5], [0.75, 0.125]], dtype=np.float32)
-
-
-def runs() -> list[Run]:
-    return [
-        Run("refinevad", 0, "last", GOOD, CATEGORY_PROB),
-        Run("refinevad", 0, "best_on_test", GOOD, CATEGORY_PROB),
-        Run("base", 0, "last", POOR, None),
-        Run("refinevad", 1, "last", POOR, CATEGORY_PROB),
-    ]
+RUNS = [
+    Run("refinevad", 0, "last", GOOD, CATEGORY_PROB),
+    Run("refinevad", 0, "best_on_test", GOOD, CATEGORY_PROB),
+    Run("base", 0, "last", POOR, None),
+    Run("refinevad", 1, "last", POOR, CATEGORY_PROB),
+]
+SETTINGS = Evaluate(false_alarm_threshold=0.15, gt_length="frames", resamples=0)
 
 
 def test_metrics_are_nested_by_model_and_checkpoint_over_seeds() -> None:
-    found = metrics_of(runs(), ROWS, 0.15)
+    found = metrics_of(RUNS, ROWS, CATEGORIES, SETTINGS)
     assert {model: list(entry) for model, entry in found.items()} == {
         "refinevad": ["last", "best_on_test"],
         "base": ["last"],
@@ -58,38 +61,84 @@ def test_metrics_are_nested_by_model_and_checkpoint_over_seeds() -> None:
     assert best == {"mean": 1.0, "std": 0.0, "per_seed": [1.0]}
     assert found["base"]["last"]["frame_auc"]["per_seed"] == pytest.approx([poor])
     assert found["base"]["last"]["false_alarm_rate"]["mean"] == pytest.approx(3 / 5)
+    assert found["refinevad"]["last"]["category_accuracy"]["mean"] == 0.0
+    fire = found["base"]["last"]["by_category"]["Fire"]
+    assert fire["auc_within"]["mean"] == pytest.approx(2 / 6)
+
+
+def test_intervals_are_over_the_same_resamples_of_videos_for_every_run() -> None:
+    more = [{**row, "video_id": f"{row['video_id']}{i}"} for i in range(3) for row in ROWS]
+    scores = np.random.default_rng(0).random((6, 4))
+    runs = [Run("base", seed, "last", scores + seed * scores**2, None) for seed in (0, 1)]
+    settings = SETTINGS.model_copy(update={"resamples": 30})
+    found = metrics_of(runs, more, CATEGORIES, settings)["base"]["last"]["frame_auc"]
+    weights = resample_weights(np.array([False, True] * 3), 30)
+    values = []
+    for run in runs:
+        own = evaluate(scored_videos(more, run.scores), CATEGORIES, settings, weights)["frame_auc",]
+        assert not isinstance(own, Undefined)
+        values.append(own)
+    mean = (values[0] + values[1]) / 2
+    assert found["mean"] == pytest.approx(mean[0])
+    assert found["interval"] == pytest.approx(np.quantile(mean[1:], [0.025, 0.975]).tolist())
 
 
 def test_undefined_metrics_carry_their_reason() -> None:
-    found = metrics_of([Run("base", 0, "last", GOOD[:1], None)], ROWS[:1], 0.5)
+    found = metrics_of([Run("base", 0, "last", GOOD[:1], None)], ROWS[:1], CATEGORIES, SETTINGS)
     assert found["base"]["last"]["video_auc"] == {"mean": None, "reason": "test videos: all normal"}
 
 
-def test_scores_table_by_hand() -> None:
-    table = scores_table(runs()[1:3], ROWS)
-    tables.check(table, tables.SCORES, "scores")
-    assert table.schema == tables.SCORES
-    rows = table.to_pylist()
-    assert len(rows) == 2 * 2 * 4
-    assert {(row["model"], row["checkpoint"]) for row in rows[:8]} == {
-        ("refinevad", "best_on_test")
+def leaves(entry: dict[str, Any], *above: str) -> dict[tuple[str, ...], dict[str, Any]]:
+    if "mean" in entry:
+        return {above: entry}
+    return {name: v for key, part in entry.items() for name, v in leaves(part, *above, key).items()}
+
+
+def test_a_model_without_scores_has_every_metric_with_its_reason() -> None:
+    without = {"refinevad": "not trained: 3 normal videos"}
+    found = metrics_of(RUNS[2:3], ROWS, CATEGORIES, SETTINGS, without)
+    assert {model: list(entry) for model, entry in found.items()} == {
+        "refinevad": ["last"],
+        "base": ["last"],
     }
-    assert {(row["model"], row["checkpoint"]) for row in rows[8:]} == {("base", "last")}
-    normal, abnormal = rows[:4], rows[4:8]
-    assert [row["video_id"] for row in rows[:8]] == ["n"] * 4 + ["a"] * 4
-    assert [row["snippet"] for row in normal] == [0, 1, 2, 3]
-    assert [(row["start"], row["end"]) for row in normal] == [(0, 1), (1, 2), (2, 3), (3, 5)]
-    assert [(row["start"], row["end"]) for row in abnormal] == [(0, 2), (2, 4), (4, 6), (6, 8)]
-    assert [row["score"] for row in abnormal] == pytest.approx([0.1, 0.3, 0.9, 0.4])
-    assert all(row["category_prob"] == [0.25, 0.5] for row in normal)
-    assert all(row["category_prob"] == [0.75, 0.125] for row in abnormal)
-    assert all(row["category_prob"] == [] for row in rows[8:])
-    assert rows[14]["score"] == pytest.approx(0.15)
-    assert {row["seed"] for row in scores_table(runs()[3:], ROWS).to_pylist()} == {1}
+    untrained, trained = leaves(found["refinevad"]["last"]), leaves(found["base"]["last"])
+    assert untrained.keys() == trained.keys()
+    assert ("by_category", "Fire", "auc") in untrained
+    for entry in untrained.values():
+        assert entry == {"mean": None, "reason": "not trained: 3 normal videos"}
+
+
+def test_no_test_video_gives_every_metric_its_reason() -> None:
+    found = metrics_of([], [], CATEGORIES, SETTINGS, {"base": "no video"})
+    assert "by_category" not in found["base"]["last"]
+    assert {entry["reason"] for entry in leaves(found["base"]["last"]).values()} == {"no video"}
+    assert metrics_of([], [], CATEGORIES, SETTINGS) == {}
+
+
+def test_normal_spans_reach_detection() -> None:
+    scores = np.array([[0.5, 0.5, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]])
+    run = Run("m", 0, "last", scores, np.array([[0.5, 0.5], [0.5, 0.5]]))
+    by_spans = [
+        metrics_of([run], ROWS, CATEGORIES, SETTINGS, normal_spans=spans)["m"]["last"]
+        for spans in (False, True)
+    ]
+    # Normal, Fighting, Fire: Fire is found. "n" is [2, 5) normal by its scores: 3 of 5 frames
+    fire, normal = 1.0, 1 / 2
+    assert [each["map"]["iou_50"]["mean"] for each in by_spans] == [fire, fire]
+    found = [each["map_compat"]["iou_50"]["mean"] for each in by_spans]
+    assert found[0] < found[1]
+    assert found[1] - found[0] in (pytest.approx(normal / 3), pytest.approx(1 / 3))
+
+
+def test_scores_that_are_not_finite_are_an_error_that_names_the_video() -> None:
+    bad = GOOD.copy()
+    bad[1, 2] = np.inf
+    with pytest.raises(ValueError, match=r"^a: a score"):
+        metrics_of([Run("base", 0, "last", bad, None)], ROWS, CATEGORIES, SETTINGS)
 
 
 def test_curves_are_of_the_last_checkpoints() -> None:
-    found = curves_of(runs(), ROWS)
+    found = curves_of(RUNS, ROWS, SETTINGS)
     assert list(found) == ["roc", "pr"]
     roc, pr = found["roc"], found["pr"]
     assert list(roc.columns) == ["model", "seed", "fpr", "tpr"]
@@ -107,45 +156,125 @@ def test_curves_are_of_the_last_checkpoints() -> None:
     assert base["precision"].iloc[-1] == pytest.approx(2 / 13)
 
 
-def test_floors_take_their_better_direction_and_null_for_undefined() -> None:
-    found = floors_of({"up": GOOD, "down": -GOOD}, ROWS, 0.5)
+def test_curves_are_thinned_and_of_the_settings_length() -> None:
+    rng = np.random.default_rng(0)
+    rows = [{**row, "n_frames": 1000} for row in ROWS]
+    run = Run("base", 0, "last", rng.random((2, 500)), None)
+    for frame in curves_of([run], rows, SETTINGS).values():
+        assert len(frame) <= CURVE_POINTS
+    settings = SETTINGS.model_copy(update={"gt_length": "floor16"})
+    assert all(frame.empty for frame in curves_of(RUNS, ROWS, settings).values())
+
+
+def test_no_runs_give_curves_without_points() -> None:
+    found = curves_of([], ROWS, SETTINGS)
+    assert {name: list(frame.columns) for name, frame in found.items()} == {
+        "roc": ["model", "seed", "fpr", "tpr"],
+        "pr": ["model", "seed", "recall", "precision"],
+    }
+    assert all(frame.empty for frame in found.values())
+
+
+def test_floors_take_their_better_direction_and_have_the_shape_of_other_metrics() -> None:
+    settings = SETTINGS.model_copy(update={"resamples": 20})
+    found = floors_of({"up": GOOD, "down": -GOOD}, ROWS, settings)
     assert found["up"] == found["down"]
-    assert found["up"]["frame_auc"] == 1.0
-    assert "false_alarm_rate" not in found["up"]
-    assert floors_of({"up": GOOD[:1]}, ROWS[:1], 0.5)["up"]["frame_auc"] is None
+    # one video of either kind: no resamples, since none would differ from the test set
+    perfect = {"mean": 1.0, "std": 0.0, "per_seed": [1.0]}
+    assert found["up"]["frame_auc"] == perfect
+    assert found["up"]["by_category"]["Fire"]["auc"] == perfect
+    assert set(found["up"]) == {
+        "frame_auc", "ano_auc", "ap", "ap_trapezoid", "by_category", "video_auc",
+    }  # fmt: skip
+    doubled = [{**row, "video_id": f"{row['video_id']}{n}"} for n in (1, 2) for row in ROWS]
+    twice = floors_of({"up": np.concatenate([GOOD, GOOD])}, doubled, settings)
+    assert twice["up"]["frame_auc"] == {**perfect, "interval": [1.0, 1.0]}
+    (undefined,) = floors_of({"up": GOOD[:1]}, ROWS[:1], SETTINGS).values()
+    assert undefined["frame_auc"] == {
+        "mean": None,
+        "reason": "frames with ground truth: all normal",
+    }
+    assert floors_of({}, ROWS, SETTINGS) == {}
+
+
+MANIFEST = {
+    "n_videos": 20,
+    "missing": ["x.mp4", "y.mp4"],
+    "unlisted": ["z.mp4"],
+    "duplicated": [],
+    "mislabelled": {"v": "list and folder contradict", "w": "no code", "u": "two codes"},
+    "in_both_splits": ["n"],
+    "n_events_clipped": 4,
+}
+
+
+def features_of(*splits: str, rows: list[dict[str, Any]]) -> VideoFeatures:
+    """Videos of `splits` without frames of interest, then `rows` as the test split."""
+    other = [{**ROWS[0], "video_id": f"o{i}", "split": split} for i, split in enumerate(splits)]
+    joined = [*other, *({**row, "split": "test"} for row in rows)]
+    layout = FeatureLayout({"image": 3}, CATEGORIES, 4)
+    return VideoFeatures(
+        torch.zeros(len(joined), 4, 3), torch.zeros(len(joined), 2), joined, layout
+    )
 
 
 def test_data_summary_by_hand() -> None:
-    overlapping = {
-        **ROWS[1],
-        "events": [{"start": 0, "end": 4}, {"start": 2, "end": 5}],
-    }
-    manifest = {"n_videos": 12, "missing": ["x.mp4", "y.mp4"]}
-    assert data_summary(manifest, 6, [*ROWS, overlapping]) == {
+    two = [{"start": 0, "end": 4, "category": "Fire"}, {"start": 2, "end": 5, "category": "Fire"}]
+    videos = features_of(*["train"] * 6, "validation", rows=[*ROWS, {**ROWS[1], "events": two}])
+    assert data_summary(MANIFEST, videos, SETTINGS) == {
         "n_train": 6,
+        "n_validation": 1,
         "n_test": 3,
         "test_frames": 5 + 8 + 8,
         "abnormal_test_frames": 2 + 5,
-        "left_out": 3,
+        "gt_length": "frames",
+        "left_out": 20 - 10,
         "missing": 2,
+        "unlisted": 1,
+        "duplicated": 0,
+        "mislabelled": 3,
+        "in_both_splits": 1,
+        "map_classes": {"map": 1, "map_compat": 3},
+        "events_clipped": 4,
     }
 
 
+def test_data_summary_counts_frames_at_the_settings_length() -> None:
+    long = {**ROWS[1], "n_frames": 40, "events": [{"start": 30, "end": 40, "category": "Fire"}]}
+    settings = SETTINGS.model_copy(update={"gt_length": "floor16"})
+    found = data_summary(MANIFEST, features_of(rows=[long]), settings)
+    assert (found["test_frames"], found["abnormal_test_frames"]) == (32, 2)
+    assert found["gt_length"] == "floor16"
+
+
 def test_data_summary_counts_no_abnormal_frames_where_events_are_unknown() -> None:
-    manifest = {"n_videos": 2, "missing": []}
-    found = data_summary(manifest, 0, [{**ROWS[1], "categories": ["Fire"], "events": []}])
+    unmarked = {**ROWS[1], "events": []}
+    found = data_summary(MANIFEST, features_of(rows=[*ROWS, unmarked]), SETTINGS)
     assert found["without_events"] == 1
+    assert found["test_frames"] == 13  # the others'
     assert "abnormal_test_frames" not in found
+
+
+def test_data_summary_without_test_videos() -> None:
+    found = data_summary(MANIFEST, features_of("train", rows=[]), SETTINGS)
+    assert (found["n_train"], found["n_test"]) == (1, 0)
+    assert (found["test_frames"], found["abnormal_test_frames"]) == (0, 0)
 
 
 def test_note_names_encoders_and_warns_of_those_that_know_nothing() -> None:
     rules = RulesCaption(backend="rules")
-    random = encoder_note(Clip(model="tiny", pretrained="random"), rules)
+    random = encoder_note(Clip(model="tiny", pretrained="random"), rules, ())
     assert random.startswith("Features: CLIP tiny with random weights, captions by rules.")
-    real = encoder_note(Clip(model="ViT-L-14-quickgelu", pretrained="openai"), rules)
+    real = encoder_note(Clip(model="ViT-L-14-quickgelu", pretrained="openai"), rules, ())
     assert real.startswith("Features: CLIP ViT-L-14-quickgelu (openai), captions by rules.")
     assert "know nothing of the world" in random
     assert "know nothing of the world" not in real  # trained weights do
     for note in (random, real):
         assert "they see no objects and no actions" in note
         assert "compare with no published result" in note
+
+
+def test_note_says_that_the_features_were_brought() -> None:
+    clip = Clip(model="tiny", pretrained="random")
+    found = encoder_note(clip, RulesCaption(backend="rules"), ("image", "text"))
+    assert found == "Features: the dataset's own (image, text), as they were brought."

@@ -124,6 +124,19 @@ def test_split(manifest: Path, image: Path) -> None:
     assert none.rows == []
 
 
+def test_several_splits_and_a_choice_keep_their_order(manifest: Path, image: Path) -> None:
+    videos = load(manifest, {"image": image})
+    both = videos.split("test", "train")
+    assert [row["video_id"] for row in both.rows] == ["a", "b", "c"]
+    assert both.features.equal(videos.features)
+    chosen = videos.select([2, 0])
+    assert [row["video_id"] for row in chosen.rows] == ["c", "a"]
+    assert chosen.features[:, 0, 0].tolist() == [3, 1]
+    assert chosen.labels.tolist() == [[0, 1, 0], [0, 0, 0]]
+    chosen.features.zero_()
+    assert videos.features[2, 0, 0] == 3  # a copy
+
+
 def test_no_common_video_is_an_error(manifest: Path, image: Path, tmp_path: Path) -> None:
     other = feature_table(tmp_path / "other.parquet", 2, {"d": 1.0})
     with pytest.raises(UserError, match=r"manifest\.parquet.*other\.parquet.* share no video"):

@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import cast
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -11,11 +12,14 @@ from torch import Tensor
 from pipeline.config import BaseHead, RefineVadHead
 from pipeline.errors import UserError
 from pipeline.features import VideoFeatures
-from pipeline.metrics.frame import evaluate, scored_videos
+from pipeline.metrics.frame import frame_metrics
+from pipeline.metrics.scored import scored_videos
+from pipeline.metrics.values import Values
+from pipeline.metrics.video import video_auc
 from pipeline.models.head import Head
 from pipeline.models.motar import motion_intensity
 from pipeline.models.refinevad import RefineVad
-from pipeline.training import EpochEnd, TestWatcher, balanced_batches, fit, predict, weights_of
+from pipeline.training import EpochEnd, Watcher, balanced_batches, fit, predict, weights_of, why_not
 from tests.models.toy import LAYOUT, TRAIN, base, make, refinevad, toy_videos
 
 CPU = torch.device("cpu")
@@ -27,6 +31,20 @@ SHORT = TRAIN.model_copy(update={"epochs": 3})
 @pytest.fixture(autouse=True)
 def _one_thread() -> None:
     torch.set_num_threads(1)
+
+
+def measured(head: Head, videos: VideoFeatures) -> dict[str, float]:
+    """Frame, within-abnormal and video AUC of the head on the videos; not a number: undefined."""
+    scored = scored_videos(videos.rows, predict(head, videos.features, CPU)[0].numpy())
+    once = np.ones((1, len(scored)))
+    found: dict[str, Values] = {
+        name[0]: value for name, value in frame_metrics(scored, once).items() if len(name) == 1
+    }
+    found["video_auc"] = video_auc(scored, once)
+    return {
+        name: float(value[0]) if isinstance(value, np.ndarray) else float("nan")
+        for name, value in found.items()
+    }
 
 
 def nothing(epoch: int, losses: dict[str, float]) -> None:
@@ -120,10 +138,10 @@ def test_a_head_learns_what_can_be_learnt(settings: BaseHead | RefineVadHead) ->
     train, test = toy_videos(60, seed=1), toy_videos(40, seed=2, split="test")
     head = make(settings)
     fit(head, train.features, train.labels, TRAIN, seed=0, device=CPU, epoch_end=nothing)
-    scores, category_prob = predict(head, test.features, CPU)
-    found = evaluate(scored_videos(test.rows, scores.numpy()), 0.5)
+    _, category_prob = predict(head, test.features, CPU)
+    found = measured(head, test)
     for name in ("video_auc", "frame_auc", "ano_auc"):
-        assert cast(float, found[name]) > 0.9, (name, found)
+        assert found[name] > 0.9, (name, found)
     if category_prob is not None:
         abnormal = test.labels.any(dim=1)
         right = category_prob.argmax(dim=1) == test.labels.argmax(dim=1)
@@ -134,9 +152,7 @@ def test_a_head_learns_what_can_be_learnt(settings: BaseHead | RefineVadHead) ->
 def test_untrained_heads_do_not_know(settings: BaseHead | RefineVadHead) -> None:
     """The toy problem is not solved by chance: guards the test above."""
     test = toy_videos(40, seed=2, split="test")
-    scores, _ = predict(make(settings), test.features, CPU)
-    found = evaluate(scored_videos(test.rows, scores.numpy()), 0.5)
-    assert cast(float, found["frame_auc"]) < 0.8
+    assert measured(make(settings), test)["frame_auc"] < 0.8
 
 
 def test_predict_is_in_eval_mode_without_a_graph() -> None:
@@ -197,11 +213,17 @@ def test_gradients_are_clipped() -> None:
     assert moved[1] < 1e-5
 
 
-@pytest.mark.parametrize(("kept", "count"), [(0, 0), (1, 20)])
-def test_one_class_alone_is_an_error(kept: int, count: int) -> None:
+@pytest.mark.parametrize(
+    ("kept", "counts"), [(0, "20 normal and 0 abnormal"), (1, "0 normal and 20 abnormal")]
+)
+def test_one_class_alone_is_an_error(kept: int, counts: str) -> None:
     videos = toy_videos(40, seed=1)
+    assert why_not(videos.labels) is None
     features, labels = videos.features[kept::2], videos.labels[kept::2]
-    with pytest.raises(UserError, match=f"{count} abnormal of 20"):
+    assert why_not(labels) == (
+        f"training needs normal and abnormal videos; the train split has {counts} ones"
+    )
+    with pytest.raises(UserError, match=counts):
         fit(make(base()), features, labels, TRAIN, seed=0, device=CPU, epoch_end=nothing)
 
 
@@ -230,41 +252,44 @@ def test_a_loss_that_is_not_finite_is_an_error() -> None:
         fit(head, videos.features, videos.labels, TRAIN, seed=0, device=CPU, epoch_end=nothing)
 
 
-def watched(test: VideoFeatures) -> tuple[Head, TestWatcher]:
+FASTER = TRAIN.model_copy(update={"epochs": 6, "lr": 2e-2})
+
+
+def watched(**splits: VideoFeatures) -> tuple[Head, Watcher]:
     videos = toy_videos(40, seed=1)
     head = make(DROPPING)
-    watcher = TestWatcher(head, test, CPU)
-    settings = TRAIN.model_copy(update={"epochs": 6, "lr": 2e-2})
-    fit(head, videos.features, videos.labels, settings, seed=0, device=CPU, epoch_end=watcher)
+    watcher = Watcher(head, splits, CPU)
+    fit(head, videos.features, videos.labels, FASTER, seed=0, device=CPU, epoch_end=watcher)
     return head, watcher
 
 
-def test_watcher_keeps_the_weights_of_its_best_epoch() -> None:
-    test = toy_videos(20, seed=2, split="test")
-    head, watcher = watched(test)
-    aucs = [row["test_frame_auc"] for row in watcher.history]
-    assert len(set(aucs)) > 1
-    assert watcher.best == max(aucs)
-    head.load_state_dict(watcher.best_weights)
-    found = evaluate(scored_videos(test.rows, predict(head, test.features, CPU)[0].numpy()), 0.5)
-    assert found["frame_auc"] == max(aucs)
+def test_watcher_keeps_the_weights_of_each_split_s_best_epoch() -> None:
+    splits = {"validation": toy_videos(12, seed=5), "test": toy_videos(20, seed=2)}
+    head, watcher = watched(**splits)
+    for split, videos in splits.items():
+        aucs = [row[f"{split}_frame_auc"] for row in watcher.history]
+        assert len(set(aucs)) > 1
+        assert watcher.best[split] == max(aucs)
+        head.load_state_dict(watcher.best_weights[split])
+        assert measured(head, videos)["frame_auc"] == max(aucs)
 
 
-class Scripted(TestWatcher):
-    """A watcher whose test metrics are given: (frame AUC, video AUC) by epoch."""
+class Scripted(Watcher):
+    """A watcher whose metrics are given: (frame AUC, video AUC) by epoch, for each split."""
 
-    def __init__(self, script: list[tuple[float, float]]) -> None:
+    def __init__(self, **script: list[tuple[float, float]]) -> None:
         head = make(base())
-        super().__init__(head, toy_videos(0, seed=0), CPU)
-        self.script = list(script)
-        for epoch in range(1, len(script) + 1):
+        splits = {split: toy_videos(number + 1, seed=0) for number, split in enumerate(script)}
+        super().__init__(head, splits, CPU)
+        self.script = {number + 1: list(own) for number, own in enumerate(script.values())}
+        for epoch in range(1, len(self.script[1]) + 1):
             with torch.no_grad():
                 head.get_parameter("project.1.bias").fill_(epoch)
             self(epoch, {"loss": 0.5, "mil": 0.5})
 
-    def _metrics(self) -> dict[str, float]:
-        frame_auc, video_auc = self.script.pop(0)
-        return {"test_frame_auc": frame_auc, "test_video_auc": video_auc}
+    def _metrics(self, videos: VideoFeatures) -> dict[str, float]:
+        frame_auc, video_auc = self.script[len(videos.rows)].pop(0)
+        return {"frame_auc": frame_auc, "video_auc": video_auc}
 
 
 NAN = float("nan")
@@ -280,47 +305,47 @@ NAN = float("nan")
     ],
 )
 def test_watcher_keeps_the_best_by_hand(script: list[tuple[float, float]], kept: int) -> None:
-    watcher = Scripted(script)
-    assert watcher.best_weights["project.1.bias"].tolist() == [kept] * 8
+    watcher = Scripted(test=script)
+    assert watcher.best_weights["test"]["project.1.bias"].tolist() == [kept] * 8
 
 
-def test_watcher_notes_each_epoch() -> None:
-    watcher = Scripted([(0.5, 0.9), (NAN, 0.25)])
-    assert watcher.history[0] == {
-        "epoch": 1, "loss": 0.5, "loss_mil": 0.5, "test_frame_auc": 0.5, "test_video_auc": 0.9,
+def test_watcher_notes_each_epoch_and_keeps_splits_apart() -> None:
+    watcher = Scripted(validation=[(NAN, 0.7), (NAN, 0.6)], test=[(0.5, 0.9), (0.8, 0.25)])
+    assert {k: v for k, v in watcher.history[0].items() if k != "validation_frame_auc"} == {
+        "epoch": 1, "loss": 0.5, "loss_mil": 0.5,
+        "validation_video_auc": 0.7, "test_frame_auc": 0.5, "test_video_auc": 0.9,
     }  # fmt: skip
     assert watcher.history[1]["epoch"] == 2
+    kept = {split: w["project.1.bias"][0].item() for split, w in watcher.best_weights.items()}
+    assert kept == {"validation": 1, "test": 2}
 
 
-def test_watcher_measures_the_test_split() -> None:
+def test_watcher_measures_the_splits_that_have_videos() -> None:
     test = toy_videos(20, seed=2, split="test")
     unmarked = replace(test, rows=[{**row, "events": []} for row in test.rows])
+    none = VideoFeatures(torch.zeros(0, 16, 10), torch.zeros(0, 3), [], LAYOUT)
     for videos, defined in ((test, True), (unmarked, False)):
         head = make(base())
-        watcher = TestWatcher(head, videos, CPU)
+        watcher = Watcher(head, {"validation": none, "test": videos}, CPU)
         watcher(1, {"loss": 1.0})
-        found = evaluate(
-            scored_videos(videos.rows, predict(head, videos.features, CPU)[0].numpy()), 0.5
-        )
+        found = measured(head, videos)
         (row,) = watcher.history
+        assert list(row) == ["epoch", "loss", "test_frame_auc", "test_video_auc"]
         assert row["test_video_auc"] == found["video_auc"]
         assert (row["test_frame_auc"] == found["frame_auc"]) == defined
-        assert watcher.best == row["test_frame_auc" if defined else "test_video_auc"]
+        assert watcher.best["test"] == row["test_frame_auc" if defined else "test_video_auc"]
+        assert list(watcher.best_weights) == ["test"]
 
 
-def test_the_test_split_never_influences_training() -> None:
-    """The same final weights with no test split, with one, and with another."""
-    none = VideoFeatures(torch.zeros(0, 16, 10), torch.zeros(0, 3), [], LAYOUT)
-    outcomes = [watched(test) for test in (none, toy_videos(20, seed=2), toy_videos(10, seed=3))]
-    first, *others = [weights_of(head) for head, _ in outcomes]
-    assert all(same(first, other) for other in others)
-    without = outcomes[0][1]
-    assert same(without.best_weights, first)
-    assert all(row["test_frame_auc"] != row["test_frame_auc"] for row in without.history)
+def test_watched_splits_never_influence_training() -> None:
+    """The same final weights with nothing watched, with a split, and with others."""
+    first = weights_of(watched()[0])
+    one, other = toy_videos(20, seed=2), toy_videos(10, seed=3)
+    assert same(first, weights_of(watched(test=one)[0]))
+    assert same(first, weights_of(watched(test=other, validation=one)[0]))
     videos = toy_videos(40, seed=1)
     alone = make(DROPPING)
-    settings = TRAIN.model_copy(update={"epochs": 6, "lr": 2e-2})
-    fit(alone, videos.features, videos.labels, settings, seed=0, device=CPU, epoch_end=nothing)
+    fit(alone, videos.features, videos.labels, FASTER, seed=0, device=CPU, epoch_end=nothing)
     assert same(first, weights_of(alone))
 
 

@@ -7,7 +7,11 @@ from pathlib import Path
 import pyarrow as pa
 
 from pipeline import tables
-from pipeline.metrics.frame import Metric, ScoredVideo, Undefined, evaluate
+from pipeline.config import Evaluate
+from pipeline.metrics.frame import frame_metrics
+from pipeline.metrics.scored import Floats, ScoredVideo, Undefined
+from pipeline.metrics.values import Name, Values
+from pipeline.metrics.video import video_auc
 from pipeline.video.cues import measure
 
 VERSION = 1  # raise when a floor changes for the same frames
@@ -37,20 +41,26 @@ def make() -> Callable[[Path], pa.Table]:
     return measure_floors
 
 
-def better_direction(videos: list[ScoredVideo], false_alarm_threshold: float) -> dict[str, Metric]:
+def better_direction(
+    videos: list[ScoredVideo], settings: Evaluate, weights: Floats
+) -> dict[Name, Values]:
     """Metrics of the scores or of their negatives, whichever has the higher frame AUC.
 
-    (The higher video AUC, where frame AUC is undefined.)
-
-    The direction is chosen on the test videos, in the floor's favour: an upper bound. There is no
-    false-alarm rate, since these scores are no probabilities.
+    (The higher video AUC, where frame AUC is undefined.) The direction is chosen on the test
+    videos, in the floor's favour: an upper bound. There are no false-alarm rate, category and
+    detection metrics, since these scores are no probabilities.
     """
     negated = [replace(video, scores=-video.scores) for video in videos]
-    both = [evaluate(each, false_alarm_threshold) for each in (videos, negated)]
-    best = max(both, key=_headline)
-    return {name: value for name, value in best.items() if name != "false_alarm_rate"}
+    both = [
+        {
+            **frame_metrics(each, weights, settings.gt_length),
+            ("video_auc",): video_auc(each, weights),
+        }
+        for each in (videos, negated)
+    ]
+    return max(both, key=_headline)
 
 
-def _headline(metrics: dict[str, Metric]) -> float:
-    values = [metrics["frame_auc"], metrics["video_auc"]]
-    return next((value for value in values if not isinstance(value, Undefined)), -1.0)
+def _headline(metrics: dict[Name, Values]) -> float:
+    values = [metrics[("frame_auc",)], metrics[("video_auc",)]]
+    return next((float(value[0]) for value in values if not isinstance(value, Undefined)), -1.0)

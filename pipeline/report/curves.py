@@ -56,18 +56,40 @@ class _Square:
 
 
 def build(results: Results) -> list[Curve]:
-    """ROC, PR, test AUC and loss by epoch, then each further loss that any head has."""
+    """ROC, PR, AUC by split and loss by epoch, then each further loss that any head has."""
     models, training = results.models, results.training
-    losses = [
-        c for c in sorted(training.columns) if c.startswith("loss_") and training[c].notna().any()
-    ]
+    losses = [c for c in sorted(training.columns) if c.startswith("loss_") and _has(training, c)]
     return [
         _unit(results.roc, models, _roc()),
         _unit(results.pr, models, _pr(abnormal_share(results.metrics.get("data", {})))),
-        _epochs(training, models, "test_frame_auc", "Frame AUC on the test videos"),
+        *(_epochs(training, models, *watched) for watched in _watched(training)),
         _epochs(training, models, "loss", "Training loss"),
         *(_epochs(training, models, loss, f"Training: {loss}") for loss in losses),
     ]
+
+
+def drawn(results: Results) -> list[tuple[int, str]]:
+    """`(index, name)` of each model that any curve may show."""
+    known = {
+        model for frame in (results.roc, results.pr, results.training) for model in frame["model"]
+    }
+    return [(index, name) for index, name in enumerate(results.models) if name in known]
+
+
+def _watched(training: pd.DataFrame) -> list[tuple[str, str]]:
+    """`(column, title)` of a watched split's frame AUC, or of its video AUC where that alone is."""
+    found = []
+    for split in ("validation", "test"):
+        choices = {f"{split}_frame_auc": "Frame AUC", f"{split}_video_auc": "Video AUC"}
+        known = [column for column in choices if _has(training, column)]
+        column = next(iter(known or choices))
+        if known or split == "test":
+            found.append((column, f"{choices[column]} on the {split} videos"))
+    return found
+
+
+def _has(frame: pd.DataFrame, column: str) -> bool:
+    return column in frame and bool(frame[column].notna().any())
 
 
 def _roc() -> _Square:
@@ -104,7 +126,7 @@ def _unit(frame: pd.DataFrame, models: list[str], square: _Square) -> Curve:
 
 def _epochs(frame: pd.DataFrame, models: list[str], column: str, title: str) -> Curve:
     """A quantity by epoch: light lines for the seeds, a strong one for their mean."""
-    points = frame.dropna(subset=[column])
+    points = frame.dropna(subset=[column]) if _has(frame, column) else frame.iloc[:0]
     if points.empty:
         return Curve(title, "", "Not available: it was not recorded in training.")
     figure, axes = _figure("Epoch", "")

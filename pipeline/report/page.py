@@ -10,7 +10,16 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from ruamel.yaml import YAML
 
-from pipeline.report import curves, headline, summary, timelines, videos
+from pipeline.report import (
+    by_category,
+    cells,
+    curves,
+    detection,
+    headline,
+    summary,
+    timelines,
+    videos,
+)
 from pipeline.report.results import Results
 
 __all__ = ["Results", "render"]
@@ -21,7 +30,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 def render(results: Results) -> str:
     """The page of one dataset as HTML; equal results give equal bytes.
 
-    Raises `UserError` when there is nothing to show or the tables do not fit together.
+    Raises `UserError` when the tables do not fit together.
     """
     results.check()
     environment = Environment(
@@ -31,7 +40,7 @@ def render(results: Results) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"data_uri": data_uri, "three": headline.three}
+    environment.filters |= {"data_uri": data_uri, "three": cells.three}
     environment.globals["colour"] = colour
     script = (TEMPLATES / "page.js").read_text(encoding="utf-8")
     return environment.get_template("page.html.j2").render(
@@ -44,16 +53,19 @@ def render(results: Results) -> str:
 
 def content(results: Results) -> dict[str, Any]:
     """What the template shows, computed."""
-    counts = results.metrics.get("data", {})
     return {
         "dataset": results.dataset,
         "note": results.metrics.get("note", ""),
         "models": results.models,
         "table": headline.build(results),
-        "facts": summary.facts(counts),
-        "left_out": summary.left_out(results),
+        "categories": by_category.build(results),
+        "detection": detection.build(results),
+        "data": summary.build(results),
+        "in_curves": curves.drawn(results),
         "curves": [(c, Markup(c.svg)) for c in curves.build(results)],
         "cards": videos.cards(results),
+        "no_cards": videos.why_none(results),
+        "drawn": videos.drawn(results),
         "scale": videos.scale(results),
         "settings": yaml(results.settings),
         "versions": results.versions,
@@ -63,8 +75,8 @@ def content(results: Results) -> dict[str, Any]:
 
 
 def colour(index: int) -> str:
-    """The CSS variable of a model's colour."""
-    return f"var(--m{index % curves.N_COLOURS})"
+    """The CSS variable of a model's colour; floors (-1) are grey."""
+    return "var(--muted)" if index < 0 else f"var(--m{index % curves.N_COLOURS})"
 
 
 def data_uri(jpeg: bytes) -> str:

@@ -21,7 +21,7 @@ COLUMNS: dict[str, list[str]] = {
     "skipped": tables.SKIPPED.names,
     "roc": ["model", "seed", "fpr", "tpr"],
     "pr": ["model", "seed", "recall", "precision"],
-    "training": ["model", "seed", "epoch", "loss", "test_frame_auc"],
+    "training": ["model", "seed", "epoch", "loss"],
 }
 
 
@@ -31,12 +31,16 @@ class Results:
 
     `scores`, `manifest`, `captions` and `skipped` have the columns of `pipeline.tables`;
     `roc`, `pr` and `training` those of `COLUMNS` (training also `loss_*`, NaN for a head without
-    that term). `metrics` is the content of metrics.json. `categories` gives the order of
-    `category_prob`. `thumbnails` gives a few small JPEGs of a video in time order, evenly spaced.
+    that term, and `<split>_frame_auc`, `<split>_video_auc`). `metrics` is the content of
+    metrics.json, `listing` that of the manifest's summary, which lies at `listing_path`.
+    `categories` gives the order of `category_prob`. `thumbnails` gives a few small JPEGs of a video
+    in time order, evenly spaced. `scores`, the curves and `captions` may be empty.
     """
 
     dataset: str
     metrics: dict[str, Any]
+    listing: dict[str, Any]
+    listing_path: str
     scores: pd.DataFrame
     manifest: pd.DataFrame
     captions: pd.DataFrame
@@ -57,6 +61,19 @@ class Results:
         others = sorted({str(model) for frame in shown for model in frame["model"].unique()})
         return list(dict.fromkeys([*named, *others]))
 
+    @cached_property
+    def shown(self) -> pd.DataFrame:
+        """The scores that are drawn: those of the last epoch."""
+        return self.scores[self.scores["checkpoint"] == CHECKPOINT]
+
+    @cached_property
+    def test_videos(self) -> pd.DataFrame:
+        """Manifest rows of the scored test videos; without any score, of all that are usable."""
+        rows = self.manifest
+        if self.shown.empty:
+            return rows[(rows["split"] == "test") & (rows["status"] == "ok")]
+        return rows[rows["video_id"].isin(self.shown["video_id"])]
+
     def check(self) -> None:
         """Raise `UserError` when a table lacks a column or the scores cannot be drawn."""
         for name, columns in COLUMNS.items():
@@ -66,11 +83,12 @@ class Results:
         self._check_scores()
 
     def _check_scores(self) -> None:
-        shown = self.scores[self.scores["checkpoint"] == CHECKPOINT]
-        if shown.empty:
+        shown = self.shown
+        measured = [name for name in self.models if self._is_measured(name)]
+        if shown.empty and measured:
             raise UserError(
-                f"{self.dataset}: there are no scores of checkpoint '{CHECKPOINT}', so there is "
-                "nothing to show; `dvc repro` the evaluate stage and see which videos it left out"
+                f"{self.dataset}: metrics.json has numbers of '{measured[0]}', but there are no "
+                f"scores of checkpoint '{CHECKPOINT}'; `dvc repro` the evaluate stage"
             )
         if not np.isfinite(shown["score"]).all():
             broken = shown.loc[~np.isfinite(shown["score"]), "video_id"].iloc[0]
@@ -83,6 +101,10 @@ class Results:
                 f"{self.dataset}: {len(unknown)} scored videos are not in the manifest, first "
                 f"'{unknown[0]}'; `dvc repro` brings both up to date"
             )
+
+    def _is_measured(self, model: str) -> bool:
+        entries = self.metrics.get(model, {}).get(CHECKPOINT, {}).values()
+        return any(entry.get("mean") is not None for entry in entries)
 
 
 def is_model(name: str, entry: Any) -> bool:

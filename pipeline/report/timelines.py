@@ -62,8 +62,8 @@ class Scale:
 
     @classmethod
     def of(cls, scores: npt.NDArray[np.float64]) -> "Scale":
-        """The scale that holds all `scores`."""
-        return cls(min(0.0, float(scores.min())), max(1.0, float(scores.max())))
+        """The scale that holds all `scores`, if there are any."""
+        return cls(min([0.0, *scores.tolist()]), max([1.0, *scores.tolist()]))
 
     def y(self, score: float) -> float:
         """Distance from the top in drawing units."""

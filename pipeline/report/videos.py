@@ -8,7 +8,7 @@ import pandas as pd
 
 from pipeline.errors import UserError
 from pipeline.report import timelines, verdicts
-from pipeline.report.headline import three
+from pipeline.report.cells import entry_at, three
 from pipeline.report.results import CHECKPOINT, Results
 from pipeline.report.timelines import Clock, Label, Scale, Span, Trace
 from pipeline.report.verdicts import Scores, Verdict
@@ -42,7 +42,7 @@ class Card:
 
 def cards(results: Results) -> list[Card]:
     """A card for each scored video, by name."""
-    ordered = _shown(results).sort_values(["video_id", "model", "seed", "snippet"])
+    ordered = results.shown.sort_values(["video_id", "model", "seed", "snippet"])
     shared = scale(results)
     manifest = {str(row["video_id"]): row for row in results.manifest.to_dict("records")}
     captions = {
@@ -57,11 +57,25 @@ def cards(results: Results) -> list[Card]:
 
 def scale(results: Results) -> Scale:
     """The vertical scale of all timelines."""
-    return Scale.of(_shown(results)["score"].to_numpy(np.float64))
+    return Scale.of(results.shown["score"].to_numpy(np.float64))
 
 
-def _shown(results: Results) -> pd.DataFrame:
-    return results.scores[results.scores["checkpoint"] == CHECKPOINT]
+def drawn(results: Results) -> list[tuple[int, str]]:
+    """`(index, name)` of each model that has scores."""
+    scored = set(results.shown["model"])
+    return [(index, name) for index, name in enumerate(results.models) if name in scored]
+
+
+def why_none(results: Results) -> str:
+    """Why there is no card: no test video, or what metrics.json says of each model."""
+    if results.test_videos.empty:
+        return "This dataset has no test videos."
+    reasons = []
+    for model in results.models:
+        entries = results.metrics.get(model, {}).get(CHECKPOINT, {})
+        first = next((e for key in entries if (e := entry_at(entries, (key,)))), {})
+        reasons.append(f"{model}: {first.get('reason', 'no scores')}")
+    return f"There are no scores to draw. {'; '.join(reasons)}."
 
 
 def _card(

@@ -1,13 +1,11 @@
-"""What a video file is: length, rate, size, content digest."""
+"""What a video file is: length, rate, size."""
 
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
 
 from pipeline import tables
-from pipeline.digests import sha256_of
 from pipeline.video.decode import open_video
 
 VERSION = 1  # raise when a probe's row changes for the same file
@@ -34,17 +32,3 @@ def probe(path: Path) -> pa.Table:
 def make() -> Callable[[Path], pa.Table]:
     """What a worker calls for each video (see `pipeline.engine`)."""
     return probe
-
-
-def digests(paths: Mapping[str, Path]) -> tuple[dict[str, str], dict[str, str]]:
-    """SHA-256 by video id, and the reason by video id where a file cannot be read."""
-    done: dict[str, str] = {}
-    failed: dict[str, str] = {}
-    with ThreadPoolExecutor() as pool:  # hashing releases the interpreter lock
-        futures = {name: pool.submit(sha256_of, path) for name, path in paths.items()}
-    for name, future in futures.items():
-        try:
-            done[name] = future.result()
-        except OSError as error:
-            failed[name] = f"cannot be read: {error.strerror}"
-    return done, failed

@@ -1,9 +1,11 @@
+import unicodedata
 from pathlib import Path
 
 import pytest
 
 from pipeline.config import FolderColumns, FolderSource
 from pipeline.datasets.folder import list_videos
+from pipeline.datasets.listing import Event
 from pipeline.errors import UserError
 
 
@@ -12,6 +14,7 @@ def source(**changes: object) -> FolderSource:
 
 
 def lay_out(root: Path, table: str, *names: str) -> Path:
+    root.mkdir(exist_ok=True)
     (root / "videos.csv").write_text(table)
     for name in names:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -39,22 +42,102 @@ def test_the_plain_table(tmp_path: Path) -> None:
     assert listing.unlisted == [str(root / "c.mp4")]
 
 
-def test_a_drawn_split_keeps_groups_together_and_nears_the_share(tmp_path: Path) -> None:
-    rows = [f"v{i}.mp4,{'fight' if i % 2 else 'calm'},scene{i // 3}" for i in range(60)]
-    root = lay_out(
-        tmp_path, "\n".join(["file,label,scene", *rows]), *(f"v{i}.mp4" for i in range(60))
-    )
+def test_a_drawn_split_keeps_groups_together_whatever_files_are_there(tmp_path: Path) -> None:
+    rows = [f"v{i}.mp4,{'fight' if i % 4 > 1 else 'calm'},scene{i // 2}" for i in range(60)]
+    names = [f"v{i}.mp4" for i in range(60)]
+    root = lay_out(tmp_path, "\n".join(["file,label,scene", *rows]), *names)
     columns = FolderColumns(path="file", categories="label", group="scene")
-    settings = source(columns=columns, normal="calm", test_share=0.3)
+    settings = source(columns=columns, normal="calm", test_share=0.4)
     videos = {v.video_id: v for v in list_videos(root, settings).videos}
-    assert sum(v.split == "test" for v in videos.values()) == 18
-    for i in range(0, 60, 3):
-        assert len({videos[f"v{k}"].split for k in range(i, i + 3)}) == 1
-    assert [v.split for v in list_videos(root, settings).videos] == [
-        v.split for v in videos.values()
-    ]
-    assert videos["v1"].categories == ("fight",)
+    assert sum(v.split == "test" for v in videos.values()) == 24
+    for i in range(0, 60, 2):
+        assert len({videos[f"v{k}"].split for k in (i, i + 1)}) == 1
+    assert videos["v2"].categories == ("fight",)
     assert videos["v0"].categories == ()
+    assert videos["v3"].group == "scene1"
+    for i in range(20):
+        (root / f"v{i}.mp4").unlink()
+    left = list_videos(root, settings)
+    assert len(left.missing) == 20
+    assert {v.video_id: v.split for v in left.videos} == {
+        name: v.split for name, v in videos.items() if int(name[1:]) >= 20
+    }
+
+
+def test_events_and_a_validation_split(tmp_path: Path) -> None:
+    table = (
+        "path,split,categories,events,events_seconds\n"
+        "a.mp4,test,Fall,10-20;30-40,\n"
+        "b.mp4,test,Fall;Fight,,1.5-2:Fight\n"
+        "c.mp4,test,Fall,,\n"
+        "d.mp4,validation,,,\n"
+    )
+    root = lay_out(tmp_path, table, "a.mp4", "b.mp4", "c.mp4", "d.mp4")
+    found = {v.video_id: (v.split, v.events) for v in list_videos(root, source()).videos}
+    assert found == {
+        "a": ("test", (Event(10, 20, "Fall"), Event(30, 40, "Fall"))),
+        "b": ("test", (Event(1.5, 2, "Fight", "seconds"),)),
+        "c": ("test", ()),
+        "d": ("validation", ()),
+    }
+
+
+def test_paths_that_are_absolute_or_lead_up_or_through_links(tmp_path: Path) -> None:
+    raw, elsewhere = tmp_path / "raw", tmp_path / "elsewhere"
+    lay_out(elsewhere, "", "a.mp4", "deep/c.mp4")
+    (raw / "lists").mkdir(parents=True)
+    (raw / "link").symlink_to(elsewhere / "deep")
+    (raw / "b.mp4").touch()
+    table = (
+        f"path,split,categories\n{elsewhere}/a.mp4,train,\n../b.mp4,train,\n../link/c.mp4,test,\n"
+    )
+    (raw / "lists/videos.csv").write_text(table)
+    listing = list_videos(raw, source(table="lists/videos.csv"))
+    assert [v.video_id for v in listing.videos] == ["a", "b", "c"]
+    assert not listing.missing + listing.unlisted + listing.duplicated
+
+
+@pytest.mark.parametrize(("disk", "text"), [("NFD", "NFC"), ("NFC", "NFD")])
+def test_a_name_in_another_unicode_normal_form(tmp_path: Path, disk: str, text: str) -> None:
+    on_disk, written = (unicodedata.normalize(form, "é/ü.mp4") for form in (disk, text))
+    root = lay_out(tmp_path, f"path,split,categories\n{written},train,\n", on_disk)
+    listing = list_videos(root, source())
+    assert [(v.video_id, v.path) for v in listing.videos] == [("\u00fc", root / on_disk)]
+    assert not listing.missing + listing.unlisted + listing.duplicated
+
+
+def test_further_files_of_a_listed_name_are_duplicates(tmp_path: Path) -> None:
+    table = "path,split,categories\na.mp4,train,\ngone.mp4,train,Fall\n"
+    root = lay_out(tmp_path, table, "a.mp4", "x/a.avi", "b.mp4", "x/gone.mp4")
+    listing = list_videos(root, source())
+    assert listing.duplicated == [str(root / "x/a.avi"), str(root / "x/gone.mp4")]
+    assert listing.unlisted == [str(root / "b.mp4")]
+    assert listing.categories == ["Fall"]
+
+
+@pytest.mark.parametrize(
+    ("path", "complaint"),
+    [
+        ("/", "the path '/' names no file"),
+        ("..", "names no file"),
+        ("x/..", "names no file"),
+        (".", "names no file"),
+        ("x\\a.mp4", r"holds a backslash; write folders with '/'"),
+        ("x", "is a folder; a row names one file"),
+        ("x/", "is a folder; a row names one file"),
+    ],
+)
+def test_a_wrong_path_is_named(tmp_path: Path, path: str, complaint: str) -> None:
+    root = lay_out(tmp_path, f"path,split,categories\n{path},train,\n", "x/a.mp4")
+    with pytest.raises(UserError, match=rf"videos\.csv:2: .*{complaint}"):
+        list_videos(root, source())
+
+
+def test_categories_that_differ_by_case_are_kept_and_named(tmp_path: Path) -> None:
+    table = "path,split,categories\na.mp4,train,Fight\nb.mp4,train,fight\n"
+    listing = list_videos(lay_out(tmp_path, table, "a.mp4", "b.mp4"), source())
+    assert listing.categories == ["Fight", "fight"]
+    assert list(listing.mislabelled) == ["category 'Fight'", "category 'fight'"]
 
 
 @pytest.mark.parametrize(
@@ -66,7 +149,7 @@ def test_a_drawn_split_keeps_groups_together_and_nears_the_share(tmp_path: Path)
         ("path,categories\na.mp4,\n", "no column 'split'; add it, or set test_share"),
         (
             "path,split,categories\na.mp4,train,\nx/a.mp4,test,\n",
-            r":3: video id 'a' stands in row 2",
+            r":3: video id 'a' stands at .*:2 too",
         ),
     ],
 )

@@ -2,9 +2,10 @@ import re
 
 from pipeline.report.curves import N_COLOURS
 from pipeline.report.curves import build as curves
+from pipeline.report.curves import drawn as in_legend
 from pipeline.report.page import TEMPLATES
 
-from .synthetic import build, training
+from .synthetic import build, by_seed, training
 
 
 def test_a_drawing_for_each_recorded_quantity() -> None:
@@ -38,3 +39,31 @@ def test_empty_curves_say_so() -> None:
     assert roc.svg == auc.svg == ""
     assert roc.note.startswith("Not available")
     assert auc.note.startswith("Not available")
+
+
+def drawn(**columns: list[float]) -> dict[str, bool]:
+    """Titles of the curves of watched splits, and whether there is a drawing."""
+    history = by_seed(epoch=[1, 2], loss=[1, 0.5], **columns)
+    return {c.title: bool(c.svg) for c in curves(build(training=history)) if "AUC on" in c.title}
+
+
+def test_a_split_shows_its_frame_auc_or_else_its_video_auc() -> None:
+    nan = float("nan")
+    assert drawn(test_frame_auc=[0.5, 0.6], test_video_auc=[0.5, 0.6]) == {
+        "Frame AUC on the test videos": True
+    }
+    assert drawn(test_frame_auc=[nan, nan], test_video_auc=[0.5, 0.6]) == {
+        "Video AUC on the test videos": True
+    }
+    assert drawn(validation_video_auc=[0.5, 0.6], test_frame_auc=[0.5, 0.6]) == {
+        "Video AUC on the validation videos": True,
+        "Frame AUC on the test videos": True,
+    }
+    assert drawn(validation_frame_auc=[nan, nan]) == {"Frame AUC on the test videos": False}
+
+
+def test_the_legend_names_the_models_that_have_a_curve() -> None:
+    only = training().query("model == 'plain <b>'")
+    empty = {name: getattr(build(), name).iloc[:0] for name in ("roc", "pr")}
+    assert in_legend(build(training=only, **empty)) == [(1, "plain <b>")]
+    assert in_legend(build(training=only)) == [(0, "ours"), (1, "plain <b>")]

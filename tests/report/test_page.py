@@ -10,7 +10,19 @@ from pipeline.errors import UserError
 from pipeline.report.page import render
 
 from .parsed import Node, parse
-from .synthetic import CATEGORY_PROB, EVENTS, HOSTILE, SCRIPT, build, captions, manifest, scores
+from .synthetic import (
+    CATEGORY_PROB,
+    EVENTS,
+    HOSTILE,
+    SCRIPT,
+    build,
+    captions,
+    manifest,
+    metrics,
+    scores,
+    training,
+    untrained,
+)
 
 
 @pytest.fixture(scope="module")
@@ -119,13 +131,11 @@ def test_equal_results_give_equal_bytes(html: str) -> None:
     assert render(build(scores=shuffled, captions=captions()[::-1])) == html
 
 
-def test_left_out_videos_and_their_reasons(page: Node) -> None:
-    rows = [[td.text for td in tr.find("td")] for tr in page.find("table", "plain")[1].find("tr")]
-    assert rows[1:] == [
-        ["broken", "manifest", "unreadable: moov atom missing"],
-        ["forgotten", "evaluate", "has no scores"],
-        ["slow", "decode", "timed out"],
-    ]
+def test_left_out_videos_are_listed(page: Node) -> None:
+    details = next(d for d in page.find("details") if "Videos left out (3)" in d.text)
+    rows = [[td.text for td in tr.find("td")] for tr in details.find("tr")]
+    assert rows[1] == ["broken", "manifest", "unreadable: moov atom missing"]
+    assert len(rows) == 4
 
 
 def test_note_counts_settings_and_versions(page: Node) -> None:
@@ -144,7 +154,7 @@ def test_thumbnails_are_embedded(page: Node) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"scores": scores().iloc[:0]}, "no scores of checkpoint 'last'"),
+        ({"scores": scores().iloc[:0]}, "numbers of 'ours', but there are no scores"),
         ({"scores": scores().query("checkpoint != 'last'")}, "no scores of checkpoint 'last'"),
         ({"scores": scores().assign(score=float("nan"))}, "not finite"),
         ({"scores": scores().iloc[1:]}, "score each snippet once"),
@@ -165,7 +175,67 @@ def test_a_page_without_categories_shows_no_prediction() -> None:
         name: getattr(full, name).query("model != 'ours'")
         for name in ("scores", "roc", "pr", "training")
     }
-    metrics = {"plain <b>": full.metrics["plain <b>"]}
-    shown = parse(render(build(metrics=metrics, **tables)))
+    own = {"plain <b>": full.metrics["plain <b>"]}
+    shown = parse(render(build(metrics=own, **tables)))
     assert "predicted" not in card(shown, "one").text
     assert "ours" not in shown.find("main")[0].text.split()
+
+
+def nothing_scored() -> dict:
+    full = build()
+    empty = {name: getattr(full, name).iloc[:0] for name in ("scores", "roc", "pr")}
+    history = pd.DataFrame(columns=["model", "seed", "epoch", "loss"])  # as of an empty CSV file
+    return empty | {"training": history, "metrics": untrained("not trained: too few videos")}
+
+
+def test_heads_that_were_not_trained_leave_a_page_without_cards() -> None:
+    page = parse(render(build(**nothing_scored())))
+    assert not page.find("article")
+    assert not page.find("form")
+    why = "ours: not trained: too few videos; plain <b>: not trained: too few videos"
+    assert f"There are no scores to draw. {why}." in page.text
+    assert "Not available: it was not recorded in training." in page.text
+    assert not page.find("p", "legend")
+    assert "lr: 0.001" in page.find("pre")[0].text
+
+
+def test_a_dataset_without_test_videos_says_so() -> None:
+    train = manifest().assign(split="train")
+    page = parse(render(build(**(nothing_scored() | {"manifest": train}))))
+    assert "This dataset has no test videos." in page.text
+    assert not page.find("article")
+    unusable = manifest().assign(status="unreadable")
+    page = parse(render(build(**(nothing_scored() | {"manifest": unusable}))))
+    assert "This dataset has no test videos." in page.text
+
+
+def test_heads_trained_without_test_videos_keep_their_curves() -> None:
+    history = training().drop(columns="test_frame_auc")
+    page = parse(render(build(**(nothing_scored() | {"training": history}))))
+    (legend,) = page.find("p", "legend")
+    assert [i.attrs["style"] for i in legend.find("i")] == ["--c:var(--m0)", "--c:var(--m1)"]
+    titles = [f.find("figcaption")[0].text for f in page.find("figure") if f.find("svg")]
+    assert titles == ["Training loss", "Training: loss_gmm"]
+
+
+def test_an_untrained_head_is_not_offered_for_sorting() -> None:
+    both = metrics() | {"late": untrained("too few")["ours"]}
+    page = parse(render(build(metrics=both)))
+    assert [o.text for o in page.find("select")[1].find("option")] == ["ours", "plain <b>"]
+    assert json.loads(card(page, "one").attrs["data-inside"]) == [0.8, 0.3, None]
+
+
+def test_features_in_place_of_videos_leave_no_captions_and_no_pictures() -> None:
+    none = build().captions.iloc[:0]
+    page = parse(render(build(captions=none, thumbnails=lambda video_id: [])))
+    assert len(page.find("article")) == 3
+    assert not page.find("img")
+    assert not page.find("dl", "captions")
+    hits = [h.find("title")[0].text for h in card(page, "one").find("rect", "hit")]
+    assert hits[0] == "0.0–2.0 s ours 0.200 plain <b> 0.100"
+
+
+@pytest.mark.parametrize("fps", [0.0, float("nan"), 1e-3, 0.5, 1e6, float("inf")])
+def test_any_frame_rate_gives_a_page(fps: float) -> None:
+    page = parse(render(build(manifest=manifest().assign(fps=fps))))
+    assert len(page.find("article")) == 3

@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.report.timelines import Clock, Scale, labels, lines
 
@@ -50,3 +52,16 @@ def test_labels_do_not_run_into_one_another() -> None:
         ("a", 10, 30, False), ("b", 40, 30, False), ("c", 70, 30, True),
     ]  # fmt: skip
     assert labels([], 100) == []
+
+
+def test_the_scale_of_no_scores_is_the_unit_interval() -> None:
+    assert Scale.of(np.array([])) == Scale(0, 1)
+
+
+@given(n_frames=st.integers(1, 10**7), fps=st.floats(min_value=1e-30))
+def test_any_positive_frame_rate_has_a_time_axis(n_frames: int, fps: float) -> None:
+    clock = Clock(n_frames, fps)
+    places = [place for _, place in clock.ticks()]
+    assert len(places) <= 8
+    assert all(0 <= place < 100 for place in places)
+    assert clock.interval(0, n_frames)

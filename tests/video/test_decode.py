@@ -88,13 +88,6 @@ def test_what_is_no_video_is_refused_with_a_plain_reason(
     assert "threaded_decoder.cc" not in reason
 
 
-def test_digests_tell_what_cannot_be_read(tmp_path: Path) -> None:
-    (tmp_path / "a").write_bytes(b"abc")
-    done, failed = probe.digests({"a": tmp_path / "a", "b": tmp_path / "b"})
-    assert done == {"a": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"}
-    assert failed == {"b": "cannot be read: No such file or directory"}
-
-
 def test_real_clips_have_their_stated_length(shared_data: Path) -> None:
     row = probe.probe(shared_data / "ucf_crime/videos/Arson009_x264.mp4").to_pylist()[0]
     assert row == {"n_frames": 743, "fps": 30.0, "width": 320, "height": 240}

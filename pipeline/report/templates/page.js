@@ -2,6 +2,7 @@
 // Search and sort of the video cards. Without it the page shows all of them by name.
 (() => {
   const form = document.querySelector(".tools");
+  if (!form) return; // no videos
   const [search, sort, model, count] = ["search", "sort", "model", "count"].map((id) => document.getElementById(id));
   const list = document.getElementById("cards");
   const cards = [...list.children].map((node) => ({

@@ -1,0 +1,1 @@
+"""Benchmarks: each prints a speed as a ratio to a named baseline of the same run."""

@@ -1,0 +1,65 @@
+"""What the per-video stages do for a dataset that brings its features instead of videos."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import cast
+
+from pipeline import imported, pieces, tables
+from pipeline.config import FeaturesSource, Modality, Runtime, Source
+from stages import per_video
+from stages.layout import Layout
+
+
+def write_table(
+    layout: Layout,
+    stage: str,
+    modality: Modality,
+    *,
+    source: Source,
+    n_snippets: int,
+    runtime: Runtime,
+) -> str:
+    """Import the modality's features into the stage's table; return the stage's last line.
+
+    A modality that the dataset does not bring gives a table without rows.
+    """
+    out = layout.table(stage)
+    if modality not in source.brings:
+        return per_video.write_empty(layout, stage, out, tables.feature_piece(1))
+    settings = cast(FeaturesSource, source)  # the only kind that brings any
+    requests = [
+        imported.request_of(settings, layout.raw, row, modality)
+        for row in per_video.usable_rows(layout)
+    ]
+    like, width = _reference(settings, requests)
+    computed, store = per_video.compute(
+        pieces.Recipe(
+            f"imported_{modality}", imported.VERSION, imported.identity(settings, n_snippets)
+        ),
+        tables.feature_piece(width),
+        partial(imported.Resampler, settings, n_snippets, like),
+        [(request.video_id, _key(settings, request), request) for request in requests],
+        runtime,
+    )
+    pieces.assemble(computed.done, store, out)
+    return per_video.finish(computed, layout, stage, out)
+
+
+def _reference(
+    settings: FeaturesSource, requests: Sequence[imported.Request]
+) -> tuple[imported.Request | None, int]:
+    """The first video whose features can be read, and their width, which all must have."""
+    for request in requests:
+        try:
+            return request, imported.width(settings, request)
+        except imported.FeaturesError:  # it will be left out with this reason
+            continue
+    return None, 1
+
+
+def _key(settings: FeaturesSource, request: imported.Request) -> str:
+    """The digest of a video's features; of those that cannot be read, what nothing else has."""
+    try:
+        return request.sha256 or imported.digest(settings, request)
+    except imported.FeaturesError as error:
+        return f"{request.name}: {error}"
