@@ -1,26 +1,18 @@
 """Training: balanced batches, reproducible fits, and heads that learn what can be learnt."""
 
 from collections import Counter
-from dataclasses import replace
 from typing import cast
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from pipeline.config import BaseHead, RefineVadHead
 from pipeline.errors import UserError
-from pipeline.features import VideoFeatures
-from pipeline.metrics.frame import frame_metrics
-from pipeline.metrics.scored import scored_videos
-from pipeline.metrics.values import Values
-from pipeline.metrics.video import video_auc
-from pipeline.models.head import Head
 from pipeline.models.motar import motion_intensity
 from pipeline.models.refinevad import RefineVad
-from pipeline.training import EpochEnd, Watcher, balanced_batches, fit, predict, weights_of, why_not
-from tests.models.toy import LAYOUT, TRAIN, base, make, refinevad, toy_videos
+from pipeline.training import EpochEnd, balanced_batches, fit, predict, weights_of, why_not
+from tests.models.toy import LAYOUT, TRAIN, base, make, measured, refinevad, same, toy_videos
 
 CPU = torch.device("cpu")
 DROPPING = refinevad(motar={"dropout": 0.3}, scorer={"dropout": 0.3})
@@ -31,20 +23,6 @@ SHORT = TRAIN.model_copy(update={"epochs": 3})
 @pytest.fixture(autouse=True)
 def _one_thread() -> None:
     torch.set_num_threads(1)
-
-
-def measured(head: Head, videos: VideoFeatures) -> dict[str, float]:
-    """Frame, within-abnormal and video AUC of the head on the videos; not a number: undefined."""
-    scored = scored_videos(videos.rows, predict(head, videos.features, CPU)[0].numpy())
-    once = np.ones((1, len(scored)))
-    found: dict[str, Values] = {
-        name[0]: value for name, value in frame_metrics(scored, once).items() if len(name) == 1
-    }
-    found["video_auc"] = video_auc(scored, once)
-    return {
-        name: float(value[0]) if isinstance(value, np.ndarray) else float("nan")
-        for name, value in found.items()
-    }
 
 
 def nothing(epoch: int, losses: dict[str, float]) -> None:
@@ -109,10 +87,6 @@ def trained(
     head = make(settings)
     fit(head, videos.features, videos.labels, SHORT, seed=seed, device=CPU, epoch_end=epoch_end)
     return weights_of(head)
-
-
-def same(one: dict[str, Tensor], two: dict[str, Tensor]) -> bool:
-    return one.keys() == two.keys() and all(one[name].equal(two[name]) for name in one)
 
 
 @BOTH
@@ -250,103 +224,6 @@ def test_a_loss_that_is_not_finite_is_an_error() -> None:
         next(head.parameters()).fill_(float("nan"))
     with pytest.raises(UserError, match="epoch 1: a loss is not finite"):
         fit(head, videos.features, videos.labels, TRAIN, seed=0, device=CPU, epoch_end=nothing)
-
-
-FASTER = TRAIN.model_copy(update={"epochs": 6, "lr": 2e-2})
-
-
-def watched(**splits: VideoFeatures) -> tuple[Head, Watcher]:
-    videos = toy_videos(40, seed=1)
-    head = make(DROPPING)
-    watcher = Watcher(head, splits, CPU)
-    fit(head, videos.features, videos.labels, FASTER, seed=0, device=CPU, epoch_end=watcher)
-    return head, watcher
-
-
-def test_watcher_keeps_the_weights_of_each_split_s_best_epoch() -> None:
-    splits = {"validation": toy_videos(12, seed=5), "test": toy_videos(20, seed=2)}
-    head, watcher = watched(**splits)
-    for split, videos in splits.items():
-        aucs = [row[f"{split}_frame_auc"] for row in watcher.history]
-        assert len(set(aucs)) > 1
-        assert watcher.best[split] == max(aucs)
-        head.load_state_dict(watcher.best_weights[split])
-        assert measured(head, videos)["frame_auc"] == max(aucs)
-
-
-class Scripted(Watcher):
-    """A watcher whose metrics are given: (frame AUC, video AUC) by epoch, for each split."""
-
-    def __init__(self, **script: list[tuple[float, float]]) -> None:
-        head = make(base())
-        splits = {split: toy_videos(number + 1, seed=0) for number, split in enumerate(script)}
-        super().__init__(head, splits, CPU)
-        self.script = {number + 1: list(own) for number, own in enumerate(script.values())}
-        for epoch in range(1, len(self.script[1]) + 1):
-            with torch.no_grad():
-                head.get_parameter("project.1.bias").fill_(epoch)
-            self(epoch, {"loss": 0.5, "mil": 0.5})
-
-    def _metrics(self, videos: VideoFeatures) -> dict[str, float]:
-        frame_auc, video_auc = self.script[len(videos.rows)].pop(0)
-        return {"frame_auc": frame_auc, "video_auc": video_auc}
-
-
-NAN = float("nan")
-
-
-@pytest.mark.parametrize(
-    ("script", "kept"),
-    [
-        ([(0.5, 0.9), (0.8, 0.1), (0.7, 0.95)], 2),  # frame AUC decides
-        ([(0.5, 0.5), (0.8, 0.5), (0.8, 0.5)], 2),  # the earlier of equals
-        ([(NAN, 0.7), (NAN, 0.9), (NAN, 0.8)], 2),  # no event is annotated: video AUC
-        ([(NAN, NAN), (NAN, NAN)], 2),  # nothing to go by: the last
-    ],
-)
-def test_watcher_keeps_the_best_by_hand(script: list[tuple[float, float]], kept: int) -> None:
-    watcher = Scripted(test=script)
-    assert watcher.best_weights["test"]["project.1.bias"].tolist() == [kept] * 8
-
-
-def test_watcher_notes_each_epoch_and_keeps_splits_apart() -> None:
-    watcher = Scripted(validation=[(NAN, 0.7), (NAN, 0.6)], test=[(0.5, 0.9), (0.8, 0.25)])
-    assert {k: v for k, v in watcher.history[0].items() if k != "validation_frame_auc"} == {
-        "epoch": 1, "loss": 0.5, "loss_mil": 0.5,
-        "validation_video_auc": 0.7, "test_frame_auc": 0.5, "test_video_auc": 0.9,
-    }  # fmt: skip
-    assert watcher.history[1]["epoch"] == 2
-    kept = {split: w["project.1.bias"][0].item() for split, w in watcher.best_weights.items()}
-    assert kept == {"validation": 1, "test": 2}
-
-
-def test_watcher_measures_the_splits_that_have_videos() -> None:
-    test = toy_videos(20, seed=2, split="test")
-    unmarked = replace(test, rows=[{**row, "events": []} for row in test.rows])
-    none = VideoFeatures(torch.zeros(0, 16, 10), torch.zeros(0, 3), [], LAYOUT)
-    for videos, defined in ((test, True), (unmarked, False)):
-        head = make(base())
-        watcher = Watcher(head, {"validation": none, "test": videos}, CPU)
-        watcher(1, {"loss": 1.0})
-        found = measured(head, videos)
-        (row,) = watcher.history
-        assert list(row) == ["epoch", "loss", "test_frame_auc", "test_video_auc"]
-        assert row["test_video_auc"] == found["video_auc"]
-        assert (row["test_frame_auc"] == found["frame_auc"]) == defined
-        assert watcher.best["test"] == row["test_frame_auc" if defined else "test_video_auc"]
-        assert list(watcher.best_weights) == ["test"]
-
-
-def test_watched_splits_never_influence_training() -> None:
-    """The same final weights with nothing watched, with a split, and with others."""
-    first = weights_of(watched()[0])
-    one, other = toy_videos(20, seed=2), toy_videos(10, seed=3)
-    assert same(first, weights_of(watched(test=one)[0]))
-    assert same(first, weights_of(watched(test=other, validation=one)[0]))
-    videos = toy_videos(40, seed=1)
-    alone = make(DROPPING)
-    fit(alone, videos.features, videos.labels, FASTER, seed=0, device=CPU, epoch_end=nothing)
-    assert same(first, weights_of(alone))
 
 
 def test_weights_are_a_copy() -> None:

@@ -50,7 +50,7 @@ def test_each_metric_stands_in_its_place() -> None:
     }
     assert set(found) == set(expected) | set(DETECTION)
     for name, values in expected.items():
-        np.testing.assert_array_equal(found[name], values)  # type: ignore[arg-type]
+        np.testing.assert_array_equal(found[name], values)
         assert np.shape(found[name]) == (21,)  # type: ignore[arg-type]
     assert list(THRESHOLDS) == ["iou_10", "iou_20", "iou_30", "iou_40", "iou_50", "avg"]
     assert plain(found["category_accuracy",]) == pytest.approx(2 / 3)
@@ -89,7 +89,7 @@ def test_detection_sees_the_videos_whose_events_are_known(normal_spans: bool) ->
     for form, compat in (("map", False), ("map_compat", True)):
         expected = detection.mean_ap(videos, weights[:, [0, 1, 3]], compat=compat)
         for column, name in enumerate(THRESHOLDS):
-            np.testing.assert_array_equal(found[form, name], expected[:, column])  # type: ignore[arg-type]
+            np.testing.assert_array_equal(found[form, name], expected[:, column])
     assert 0 < plain(found["map", "iou_10"]) <= 1
 
 

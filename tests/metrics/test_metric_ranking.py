@@ -6,7 +6,7 @@ from hypothesis import given
 
 from pipeline.metrics import ranking
 from pipeline.metrics.ranking import PairCounts, PrecisionRecall, quotient
-from pipeline.metrics.scored import FrameCounts, GtLength, ScoredVideo, count_frames
+from pipeline.metrics.scored import Floats, FrameCounts, GtLength, ScoredVideo, count_frames
 from tests.metrics.plain_frames import (
     GT_LENGTHS,
     plain_frames,
@@ -79,6 +79,20 @@ def test_videos_that_are_not_chosen_are_not_there(test_set: Weighted) -> None:
     np.testing.assert_allclose(found, [sklearn_auc(each) for each in written])
 
 
+def test_snippets_may_stand_in_any_order() -> None:
+    rng = np.random.default_rng(0)
+    video, score = rng.integers(0, 6, 40), rng.integers(0, 9, 40) / 8
+    positive, negative = (rng.integers(0, 3, 40).astype(np.float64) for _ in range(2))
+    weights = rng.integers(0, 3, (4, 6)).astype(np.float64)
+    by_video = np.argsort(video, kind="stable")
+    found = []
+    for order in (np.arange(40), by_video):
+        frames = FrameCounts(score[order], video[order], positive[order], negative[order])
+        areas = PrecisionRecall(frames).areas(weights)
+        found.append([PairCounts(frames, 6).auc(weights), *areas])
+    np.testing.assert_allclose(found[0], found[1])
+
+
 @pytest.mark.parametrize("chunk", [1, 9, 60, 2_000_000])
 def test_what_is_held_at_a_time_changes_nothing(
     chunk: int, monkeypatch: pytest.MonkeyPatch
@@ -92,9 +106,12 @@ def test_what_is_held_at_a_time_changes_nothing(
     monkeypatch.setattr(ranking, "CHUNK", chunk)
     sizes: list[int] = []
     areas = PrecisionRecall._areas
-    monkeypatch.setattr(
-        PrecisionRecall, "_areas", lambda own, part: sizes.append(len(part)) or areas(own, part)
-    )
+
+    def noted(own: PrecisionRecall, part: Floats) -> tuple[Floats, Floats]:
+        sizes.append(len(part))
+        return areas(own, part)
+
+    monkeypatch.setattr(PrecisionRecall, "_areas", noted)
     found = PrecisionRecall(frames).areas(weights)
     np.testing.assert_array_equal(found[0], whole[0])
     np.testing.assert_array_equal(found[1], whole[1])

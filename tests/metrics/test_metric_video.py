@@ -55,7 +55,7 @@ def test_false_alarms_under_floor16_are_those_of_the_frames_kept() -> None:
 
 def plain_bag(video: ScoredVideo) -> float:
     k = len(video.scores) // 16 + 1
-    return sum(sorted(video.scores.tolist(), reverse=True)[:k]) / k
+    return float(sum(sorted(video.scores.tolist(), reverse=True)[:k])) / k
 
 
 @given(weighted_test_sets())

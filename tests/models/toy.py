@@ -2,13 +2,19 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from pipeline.config import BaseHead, Features, RefineVadHead, Train
 from pipeline.features import VideoFeatures
+from pipeline.metrics.frame import frame_metrics
+from pipeline.metrics.scored import scored_videos
+from pipeline.metrics.values import Values
+from pipeline.metrics.video import video_auc
 from pipeline.models.head import FeatureLayout, Head
 from pipeline.models.registry import build
+from pipeline.training import predict
 
 CATEGORIES = ["Fighting", "Fire", "Panic"]
 LAYOUT = FeatureLayout({"image": 6, "text": 4}, CATEGORIES, 16)
@@ -124,3 +130,23 @@ def toy_videos(count: int, *, seed: int, split: str = "train") -> VideoFeatures:
             ]
         rows.append(row)
     return VideoFeatures(features, labels, rows, LAYOUT)
+
+
+def measured(head: Head, videos: VideoFeatures) -> dict[str, float]:
+    """Frame, within-abnormal and video AUC of the head on the videos; not a number: undefined."""
+    scored = scored_videos(
+        videos.rows, predict(head, videos.features, torch.device("cpu"))[0].numpy()
+    )
+    once = np.ones((1, len(scored)))
+    found: dict[str, Values] = {
+        name[0]: value for name, value in frame_metrics(scored, once).items() if len(name) == 1
+    }
+    found["video_auc"] = video_auc(scored, once)
+    return {
+        name: float(value[0]) if isinstance(value, np.ndarray) else float("nan")
+        for name, value in found.items()
+    }
+
+
+def same(one: dict[str, Tensor], two: dict[str, Tensor]) -> bool:
+    return one.keys() == two.keys() and all(one[name].equal(two[name]) for name in one)

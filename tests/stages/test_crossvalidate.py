@@ -11,12 +11,11 @@ from pipeline import crossvalidation, tables
 from pipeline.errors import UserError
 from stages import crossvalidate
 from stages.layout import Layout
-from tests.stages.test_repro import change_params
+from tests.params import write_params
 from tests.test_features import manifest_row
 
 N, T, D = 24, 32, 6
 OWN = Layout("own")
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def split_of(video: int) -> str:
@@ -26,9 +25,8 @@ def split_of(video: int) -> str:
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Feature tables of 24 videos; a test video's features are no numbers at all."""
-    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
-    change_params(
-        tmp_path,
+    write_params(
+        tmp_path / "params.yaml",
         models=["base"],
         seeds=[0, 1],
         train={"epochs": 1, "batch_size": 4},

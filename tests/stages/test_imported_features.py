@@ -16,7 +16,7 @@ from pipeline.errors import UserError
 from stages import caption, clip, decode, manifest, text
 from stages.layout import Layout
 from tests.imports import ROOT
-from tests.stages.test_repro import change_params
+from tests.params import write_params
 from tests.test_imported import by_plain_loops
 
 T, CROPS = 8, 3
@@ -51,8 +51,8 @@ def name_of(video: str) -> str:
 def start(folder: Path, **source: Any) -> None:
     """A repository's `params.yaml` with one source, which brings features."""
     shutil.copy(ROOT / "params.yaml", folder)
-    change_params(
-        folder,
+    write_params(
+        folder / "params.yaml",
         datasets=["mine"],
         sources={"mine": {"adapter": "features", **source}},
         decode={"snippets": T},
@@ -121,9 +121,9 @@ def test_a_second_run_computes_nothing_and_a_changed_file_one_video(repository: 
     assert "0 computed, 5 reused" in image
     assert "1 computed, 4 reused" in words
     check_table(OWN.table("text"), {**TEXT, "v1": TEXT["v1"] + 1})
-    change_params(repository, decode={"snippets": 4})
+    write_params(repository / "params.yaml", decode={"snippets": 4})
     assert "5 computed, 0 reused" in run(clip)[0]
-    change_params(repository, decode={"snippets": T})
+    write_params(repository / "params.yaml", decode={"snippets": T})
     assert "0 computed, 5 reused" in run(clip)[0]
     assert OWN.table("clip").read_bytes() == before["clip"]
 
@@ -165,7 +165,7 @@ def test_a_video_whose_text_is_unfit_is_left_out_with_the_reason(
 
 
 def test_two_videos_whose_text_is_absent_have_a_reason_each(repository: Path) -> None:
-    change_params(repository, runtime={"max_failed_share": 0.5})
+    write_params(repository / "params.yaml", runtime={"max_failed_share": 0.5})
     for video in ("v0", "v3"):  # v0 would give the width
         (OWN.raw / "words" / f"{video}.npy").unlink()
     run(*STAGES)
@@ -220,7 +220,7 @@ def test_real_features_in_one_table(
         table="train.parquet",
         columns={"path": "video_id", "categories": "category"},
     )
-    change_params(tmp_path, decode={"snippets": 32})
+    write_params(tmp_path / "params.yaml", decode={"snippets": 32})
     monkeypatch.chdir(tmp_path)
     OWN.folder.mkdir(parents=True)
     OWN.raw.symlink_to(shared_data / "ucf_crime" / "c3d")

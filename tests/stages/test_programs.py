@@ -19,7 +19,10 @@ METRICS = {
         name: dict.fromkeys(NAMES[:3], UNDEFINED) | {"video_auc": METRIC}
         for name in ("last", "best_on_test")
     },
-    "floors": {"mean_motion": dict.fromkeys(NAMES[:3]) | {"video_auc": 0.5}},
+    "floors": {
+        "mean_motion": dict.fromkeys(NAMES[:3], UNDEFINED)
+        | {"video_auc": {"mean": 0.5, "std": 0.0, "per_seed": [0.5]}}
+    },
     "data": {},
     "note": "What it means.",
 }
@@ -42,6 +45,8 @@ def test_show_prints_numbers_gaps_and_paths(
     out = capsys.readouterr().out
     assert "base, last" in out
     assert "0.750 ± 0.010" in out
+    assert "0.500\n" in out
+    assert out.count("-  no event is annotated") == 1
     assert "What it means." in out
     assert str(Layout("demo").report) in out
 

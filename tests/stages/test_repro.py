@@ -10,11 +10,11 @@ import time
 from pathlib import Path
 
 import pytest
-from ruamel.yaml import YAML
 
 from pipeline import checkpoint, tables
 from stages.layout import Layout
 from tests.imports import ROOT
+from tests.params import write_params
 from tests.videos import write_video
 
 TABLES = ("clip", "captions", "text")
@@ -38,17 +38,6 @@ def clone(folder: Path) -> Path:
     return folder
 
 
-def change_params(folder: Path, **sections: dict[str, object] | list[object]) -> None:
-    yaml = YAML()
-    params = yaml.load(folder / "params.yaml")
-    for name, value in sections.items():
-        if isinstance(value, dict):
-            params[name].update(value)
-        else:
-            params[name] = value
-    yaml.dump(params, folder / "params.yaml")
-
-
 def run(folder: Path, *command: str) -> str:
     """Run a command with this test's interpreter; its output, or a failure that shows it."""
     bin_folder = Path(sys.executable).parent
@@ -70,8 +59,8 @@ def run(folder: Path, *command: str) -> str:
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = clone(tmp_path_factory.mktemp("clone"))
-    change_params(
-        folder,
+    write_params(
+        folder / "params.yaml",
         demo={
             "n_train": 9,
             "n_test": 4,
@@ -132,7 +121,7 @@ def test_tables_do_not_depend_on_the_number_of_workers(inside: Path, tmp_path: P
     copy = tmp_path / "copy"
     shutil.copytree(inside, copy, symlinks=True, ignore=shutil.ignore_patterns(".dvc", ".pieces"))
     shutil.rmtree(copy / "data/demo/frames")
-    change_params(copy, runtime={"workers": 2})
+    write_params(copy / "params.yaml", runtime={"workers": 2})
     for stage in ("decode", "clip", "caption", "text"):
         assert "0 reused" in run(copy, sys.executable, "-m", f"stages.{stage}", "demo")
     for name, content in before.items():
@@ -175,7 +164,7 @@ def test_one_more_video_computes_one_video(inside: Path, tmp_path: Path) -> None
     shutil.copytree(inside, copy, symlinks=True, ignore=shutil.ignore_patterns("demo", ".pieces"))
     (copy / "data/own").mkdir()
     (copy / "data/own/raw").symlink_to(raw)
-    change_params(copy, datasets=["own"])
+    write_params(copy / "params.yaml", datasets=["own"])
     first = run(copy, "dvc", "repro", "clip", "text")
     assert first.count("3 computed, 0 reused, 0 left out") == 4
     (raw / "videos.csv").write_text("\n".join(rows) + "\n")
