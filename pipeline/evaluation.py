@@ -91,28 +91,38 @@ def data_summary(
     """What the numbers rest on: counts of videos and frames, and of what does not fit.
 
     `manifest` is the manifest's summary (`datasets.manifest.summary`), `videos` are all that were
-    used. Where abnormal test videos have no annotated event, their number stands instead of that
-    of the abnormal frames.
+    used.
     """
     used = Counter(row["split"] for row in videos.rows)
-    test = videos.split("test").rows
+    faults = ("missing", "unlisted", "duplicated", "mislabelled", "in_both_splits")
+    return {
+        **{f"n_{split}": used[split] for split in SPLITS},
+        **truth_summary(videos.split("test").rows, videos.layout.categories, settings),
+        "left_out": manifest["n_videos"] - used.total(),
+        **{fault: len(manifest[fault]) for fault in faults},
+        "events_clipped": manifest["n_events_clipped"],
+        "events_dropped": manifest["n_events_dropped"],
+    }
+
+
+def truth_summary(test: Rows, categories: Sequence[str], settings: Evaluate) -> dict[str, Any]:
+    """The ground truth of test videos: frames, how they are cut, the classes of both mAPs.
+
+    Where abnormal videos have no annotated event, their number stands instead of that of the
+    abnormal frames.
+    """
     unscored = scored_videos(test, np.zeros((len(test), 1)))
     unknown = sum(not video.has_frame_truth for video in unscored)
     frames = count_frames(unscored, settings.gt_length)
     abnormal = {"abnormal_test_frames": int(frames.positive.sum())}
-    faults = ("missing", "unlisted", "duplicated", "mislabelled", "in_both_splits")
     return {
-        **{f"n_{split}": used[split] for split in SPLITS},
         "test_frames": int((frames.positive + frames.negative).sum()),
         **({"without_events": unknown} if unknown else abnormal),
         "gt_length": settings.gt_length,
-        "left_out": manifest["n_videos"] - used.total(),
-        **{fault: len(manifest[fault]) for fault in faults},
         "map_classes": {
             "map": len({event["category"] for row in test for event in row["events"]}),
-            "map_compat": 1 + len(videos.layout.categories),
+            "map_compat": 1 + len(categories),
         },
-        "events_clipped": manifest["n_events_clipped"],
     }
 
 

@@ -135,7 +135,7 @@ def compute(
         failed={job.video_id: failed[job.key] for job in jobs if job.key in failed},
         n_reused=sum(job.key in held for job in jobs),
     )
-    _check_failures(computed, len(jobs), store.stage, runtime.max_failed_share)
+    check_failures(computed.failed, len(jobs), store.stage, runtime.max_failed_share)
     return computed
 
 
@@ -157,12 +157,13 @@ class _Saving:
             ) from error
 
 
-def _check_failures(computed: Computed, n_jobs: int, stage: str, max_share: float) -> None:
-    if len(computed.failed) <= max_share * n_jobs:
+def check_failures(failed: Mapping[str, str], n_videos: int, stage: str, max_share: float) -> None:
+    """Raise `UserError` with the first reasons when more than `max_share` of the videos failed."""
+    if len(failed) <= max_share * n_videos:
         return
-    reasons = [f"  {video}: {reason}" for video, reason in list(computed.failed.items())[:10]]
+    reasons = [f"  {video}: {reason}" for video, reason in list(failed.items())[:10]]
     raise UserError(
-        f"{stage}: {len(computed.failed)} of {n_jobs} videos failed, more than "
+        f"{stage}: {len(failed)} of {n_videos} videos failed, more than "
         f"runtime.max_failed_share = {max_share:g} allows. The first reasons:\n"
         + "\n".join(reasons)
         + "\nMend or remove these videos, or raise the share; nothing computed is lost."

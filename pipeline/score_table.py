@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from pipeline import tables
 from pipeline.errors import UserError
+from pipeline.metrics.summary import NOT_MODELS
 from pipeline.video.snippets import edges
 
 Rows = Sequence[Mapping[str, Any]]
@@ -59,9 +60,11 @@ def read_runs(table: pd.DataFrame, rows: Rows, categories: Sequence[str], name: 
     """The runs of a score table, checked against the test videos' manifest rows.
 
     Needs the columns `video_id`, `snippet` and `score`; `model`, `seed`, `checkpoint` tell runs
-    apart where they are there, `category_prob` (a list of C numbers) is the video's. No rows give
-    no runs. Raises `UserError` (`name` is the table's in messages) when a run misses a video or
-    a snippet, has one twice or one that is no test video, or a score that is not finite.
+    apart where they are there, `category_prob` (a list of C numbers) is the video's, `start` and
+    `end` are the snippets' frames. No rows give no runs.
+
+    Raises `UserError` (`name` is the table's in messages) when a run misses a video or a snippet,
+    has one twice, one that is no test video or one of other frames, or a score that is not finite.
     """
     for column in ("video_id", "snippet", "score"):
         if column not in table:
@@ -69,9 +72,10 @@ def read_runs(table: pd.DataFrame, rows: Rows, categories: Sequence[str], name: 
     named = {"model": "scores", "seed": "0", "checkpoint": "last"}
     table = table.assign(**{key: value for key, value in named.items() if key not in table})
     table = _checked_cells(table, name)
-    ids = [row["video_id"] for row in rows]
+    for model in sorted(set(table["model"]) & set(NOT_MODELS)):
+        raise UserError(f"{name}: '{model}' stands for something else in metrics; rename the model")
     return [
-        _run(part, ids, categories, f"{name}, {' '.join(map(str, key))}", key)
+        _run(part, rows, categories, f"{name}, {' '.join(map(str, key))}", key)
         for key, part in table.groupby(RUN, sort=False)
     ]
 
@@ -98,16 +102,15 @@ def _checked_cells(table: pd.DataFrame, name: str) -> pd.DataFrame:
     return table.assign(**whole, score=pd.to_numeric(table["score"], errors="coerce"))
 
 
-def _run(
-    part: pd.DataFrame, ids: list[str], categories: Sequence[str], where: str, key: Any
-) -> Run:
+def _run(part: pd.DataFrame, rows: Rows, categories: Sequence[str], where: str, key: Any) -> Run:
     n_snippets = int(part["snippet"].max()) + 1
-    place = {video_id: number for number, video_id in enumerate(ids)}
+    place = {row["video_id"]: number for number, row in enumerate(rows)}
     _check_videos(part, place, where)
     ordered = part.assign(place=part["video_id"].map(place))
     ordered = ordered.sort_values(["place", "snippet"], kind="stable")
     _check_snippets(ordered, n_snippets, where)
-    scores = ordered["score"].to_numpy(np.float64).reshape(len(ids), n_snippets)
+    _check_frames(ordered, rows, n_snippets, where)
+    scores = ordered["score"].to_numpy(np.float64).reshape(len(rows), n_snippets)
     probability = None
     if "category_prob" in ordered:
         probability = _probabilities(ordered, n_snippets, len(categories), where)
@@ -146,6 +149,20 @@ def _check_snippets(ordered: pd.DataFrame, n_snippets: int, where: str) -> None:
             f"{where}: {len(wrong)} scores are not finite numbers, the first is that of "
             f"{video_id}, snippet {snippet}"
         )
+
+
+def _check_frames(ordered: pd.DataFrame, rows: Rows, n_snippets: int, where: str) -> None:
+    """Raise unless the columns `start` and `end`, where they are, are the snippets' frames."""
+    cuts = np.array([edges(row["n_frames"], n_snippets) for row in rows])  # (N, T + 1)
+    for column, expected in (("start", cuts[:, :-1].ravel()), ("end", cuts[:, 1:].ravel())):
+        if column not in ordered:
+            continue
+        for wrong in np.flatnonzero(ordered[column].to_numpy() != expected):
+            video_id, snippet, found = ordered.iloc[wrong][["video_id", "snippet", column]]
+            raise UserError(
+                f"{where}: {video_id}, snippet {snippet} of {n_snippets}: {column} is {found}, "
+                f"expected {expected[wrong]}; is a snippet missing, or the video another?"
+            )
 
 
 def _probabilities(

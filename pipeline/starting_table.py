@@ -91,8 +91,8 @@ def advice(rows: list[StartingRow], table: Path) -> str:
         lines += _to_fill_in([row.path for row in rows if not row.split], "split")
     else:
         lines.append(
-            "There is no split column: set test_share under sources.own in params.yaml to draw a "
-            "test split, or add the column."
+            "There is no split column: sources.own.test_share of params.yaml draws a test split. "
+            "Or add the column."
         )
     lines.append(f"Check the table, then: make repro DATASET=own RAW={table.parent}")
     return "\n".join(lines)

@@ -138,14 +138,14 @@ class Watcher:
     def __call__(self, epoch: int, losses: dict[str, float]) -> None:
         """Note losses and metrics; keep the weights of a split unless an earlier epoch was better.
 
-        Where no metric of a split is defined, those of the last epoch are kept.
+        Nothing is kept where no metric of a split is defined: there is no best epoch.
         """
         entry = {name if name == "loss" else f"loss_{name}": v for name, v in losses.items()}
         for split, videos in self.watched.items():
             metrics = self._metrics(videos)
-            defined = [value for value in metrics.values() if not math.isnan(value)]
-            headline = defined[0] if defined else self.best[split]
-            if headline > self.best[split] or not defined:
+            defined = (value for value in metrics.values() if not math.isnan(value))
+            headline = next(defined, float("-inf"))
+            if headline > self.best[split]:
                 self.best[split] = headline
                 self.best_weights[split] = weights_of(self.head)
             entry |= {f"{split}_{name}": value for name, value in metrics.items()}

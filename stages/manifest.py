@@ -2,7 +2,7 @@
 
 import sys
 
-from pipeline import config, tables
+from pipeline import config, pieces, tables
 from pipeline.datasets import manifest
 from stages import per_video, program
 from stages.layout import PARAMS, Layout, write_json
@@ -19,12 +19,17 @@ def main(dataset: str) -> str:
     computed, store = per_video.compute(
         reader.recipe, tables.PROBE, reader.make, sources, params.runtime
     )
+    errors |= computed.failed
+    share = params.runtime.max_failed_share
+    pieces.check_failures(errors, len(listing.videos), "manifest", share)
     probes = {job.video_id: store.load(job.key).to_pylist()[0] for job in computed.done}
-    table, clipped = manifest.build(listing, digests, probes, errors | computed.failed)
+    table, clipped = manifest.build(listing, digests, probes, errors)
     metadata = {"categories": listing.categories, "normal_spans": listing.normal_spans}
     tables.write(table, layout.manifest, tables.MANIFEST, metadata)
     summary = manifest.summary(listing, table, clipped)
     write_json(layout.manifest_summary, summary)
+    for video_id, error in sorted(errors.items()):
+        print(f"left out: {video_id}: {error}", file=sys.stderr)
     for note in listing.notes:
         print(f"note: {note}", file=sys.stderr)
     return f"{layout.manifest}: {manifest.summary_line(summary)}"

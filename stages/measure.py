@@ -26,22 +26,30 @@ def main(dataset: str, scores: Path) -> str:
     categories, spans = about["categories"], about["normal_spans"]
     runs = score_table.read_runs(_read(scores), rows, categories, str(scores))
     metrics = evaluation.metrics_of(runs, rows, categories, params.evaluate, normal_spans=spans)
-    note = f"Scores of {scores}, ground truth of {layout.manifest}."
-    print(as_text(metrics | {"floors": {}, "note": note}))
+    if not runs:
+        raise UserError(f"{scores} holds no score; expected a row for each snippet of each video")
+    metrics["floors"] = {}
+    metrics["data"] = evaluation.truth_summary(rows, categories, params.evaluate)
+    metrics["note"] = (
+        f"Scores of {scores}, {runs[0].scores.shape[1]} snippets a video; ground truth of "
+        f"{layout.manifest}, gt_length: {params.evaluate.gt_length}."
+    )
+    print(as_text(metrics))
     out = scores.with_suffix(".metrics.json")
     write_json(out, metrics)
     return f"{out}: {len(rows)} test videos, {len(runs)} runs"
 
 
 def _read(path: Path) -> pd.DataFrame:
-    if path.suffix == ".parquet":
-        return pd.DataFrame(tables.read(path).to_pandas())
+    names = {"video_id": str, "model": str, "checkpoint": str}
     try:
-        return pd.read_csv(path, dtype={"video_id": str})
+        if path.suffix == ".parquet":
+            return pd.read_parquet(path)
+        return pd.read_csv(path, dtype=names, keep_default_na=False, index_col=False)
     except FileNotFoundError:
         raise UserError(f"{path} does not exist; give the path of a score table") from None
-    except (ValueError, UnicodeDecodeError) as error:  # pandas' parser errors are ValueErrors
-        raise UserError(f"{path} is no CSV table in UTF-8: {error}") from error
+    except (OSError, ValueError) as error:  # the parsers' errors are ValueErrors
+        raise UserError(f"{path} is no readable table (.parquet, or CSV): {error}") from error
 
 
 if __name__ == "__main__":

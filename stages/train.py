@@ -42,8 +42,11 @@ def main(dataset: str, model: str, seed: int) -> str:
     )
     checkpoint.save_config(folder, settings)
     checkpoint.save_weights(folder, "last", training.weights_of(head))
-    for split, weights in watcher.best_weights.items():
-        checkpoint.save_weights(folder, f"best_on_{split}", weights)
+    for split in watcher.watched:
+        if split in watcher.best_weights:
+            checkpoint.save_weights(folder, f"best_on_{split}", watcher.best_weights[split])
+        else:
+            print(f"no best_on_{split}: its videos are all of one kind", file=sys.stderr)
     write_text(folder / "history.csv", pd.DataFrame(watcher.history).to_csv(index=False))
     return f"{folder}: {len(train.rows)} videos, {params.train.epochs} epochs"
 

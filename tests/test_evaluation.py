@@ -203,6 +203,7 @@ MANIFEST = {
     "mislabelled": {"v": "list and folder contradict", "w": "no code", "u": "two codes"},
     "in_both_splits": ["n"],
     "n_events_clipped": 4,
+    "n_events_dropped": 6,
 }
 
 
@@ -234,6 +235,7 @@ def test_data_summary_by_hand() -> None:
         "in_both_splits": 1,
         "map_classes": {"map": 1, "map_compat": 3},
         "events_clipped": 4,
+        "events_dropped": 6,
     }
 
 

@@ -225,9 +225,33 @@ def test_category_probabilities_differing_within_a_video_are_refused(wrong: list
     )
 
 
+def test_category_probabilities_that_are_not_finite_are_refused() -> None:
+    endless = [0.5, float("inf")]
+    assert refusal(scores(category_prob=[endless] * 4)).endswith("the same in all its snippets")
+
+
 @pytest.mark.parametrize(("wrong", "shown"), [("[0.1, 0.2]", "'[0.1, 0.2]'"), (None, "None")])
 def test_category_probabilities_that_are_no_lists_are_refused(wrong: object, shown: str) -> None:
     assert refusal(scores(category_prob=[[0.1, 0.2]] * 2 + [wrong] * 2)) == (
         f"{RUN}: category_prob must be a list of numbers, found {shown}; "
         "CSV cannot hold lists, Parquet can"
+    )
+
+
+def test_frames_of_another_cut_are_refused() -> None:
+    table = of_runs(RUNS[2:3], ROWS).to_pandas()
+    fewer = table[table["snippet"] < 3]  # each video misses its last snippet
+    assert refusal(fewer) == (
+        "s.csv, base 0 last: n, snippet 2 of 3: start is 2, expected 3; "
+        "is a snippet missing, or the video another?"
+    )
+    assert "end is 9, expected 8" in refusal(table.replace({"end": {8: 9}}))
+    assert len(read(fewer.drop(columns=["start", "end"]))) == 1
+
+
+@pytest.mark.parametrize("name", ["floors", "data", "note"])
+def test_a_model_of_a_reserved_name_is_refused(name: str) -> None:
+    table = of_runs([Run(name, 0, "last", GOOD, None)], ROWS).to_pandas()
+    assert (
+        refusal(table) == f"s.csv: '{name}' stands for something else in metrics; rename the model"
     )

@@ -39,7 +39,7 @@ def test_the_first_folder_is_the_category(tmp_path: Path) -> None:
         "To be filled in, the category of 1 (no folder tells it; empty means normal):\n  e.mp4"
         in said
     )
-    assert "set test_share under sources.own in params.yaml" in said
+    assert "sources.own.test_share of params.yaml draws a test split" in said
     assert said.endswith(f"make repro DATASET=own RAW={tmp_path}")
 
 

@@ -67,12 +67,16 @@ NAN = float("nan")
         ([(0.5, 0.9), (0.8, 0.1), (0.7, 0.95)], 2),  # frame AUC decides
         ([(0.5, 0.5), (0.8, 0.5), (0.8, 0.5)], 2),  # the earlier of equals
         ([(NAN, 0.7), (NAN, 0.9), (NAN, 0.8)], 2),  # no event is annotated: video AUC
-        ([(NAN, NAN), (NAN, NAN)], 2),  # nothing to go by: the last
     ],
 )
 def test_watcher_keeps_the_best_by_hand(script: list[tuple[float, float]], kept: int) -> None:
     watcher = Scripted(test=script)
     assert watcher.best_weights["test"]["project.1.bias"].tolist() == [kept] * 8
+
+
+def test_watcher_keeps_nothing_where_no_metric_is_defined() -> None:
+    watcher = Scripted(validation=[(NAN, NAN), (NAN, NAN)], test=[(0.5, NAN), (NAN, NAN)])
+    assert list(watcher.best_weights) == ["test"]
 
 
 def test_watcher_notes_each_epoch_and_keeps_splits_apart() -> None:

@@ -81,7 +81,7 @@ class Params(Section):
     def _names_are_known(self) -> Self:
         _require(self.datasets, list(self.sources), "datasets", "sources")
         _require(self.models, list(Heads.model_fields), "models", "heads")
-        _require(self.crossvalidate.datasets, self.datasets, "crossvalidate.datasets", "datasets")
+        _require(self.crossvalidate.datasets, list(self.sources), "crossvalidate", "sources")
         for key in ("datasets", "models", "seeds"):
             values = getattr(self, key)
             if len(set(values)) != len(values):

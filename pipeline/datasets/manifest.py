@@ -1,5 +1,6 @@
 """The manifest: one row a listed video, with what its file says and whether it is used."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,7 +64,21 @@ def list_videos(root: Path, source: Source) -> Listing:
             )
         else:
             listing.videos = splits.with_validation(listing.videos, source.validation_share)
+    listing.notes += _unshown(listing)
     return listing
+
+
+def _unshown(listing: Listing) -> list[str]:
+    """A note for each held-out split that lacks a category, or normal videos, of the others."""
+    counts = Counter(name for video in listing.videos for name in video.categories or ("normal",))
+    notes = []
+    for split in SPLITS[1:]:
+        own = [video for video in listing.videos if video.split == split]
+        shown = {name for video in own for name in video.categories or ("normal",)}
+        absent = [f"{name} ({n} videos)" for name, n in sorted(counts.items()) if name not in shown]
+        if own and absent:
+            notes.append(f"the {split} split shows none of: {', '.join(absent)}")
+    return notes
 
 
 def _nothing_there(root: Path, listing: Listing) -> str:

@@ -44,20 +44,25 @@ def list_videos(root: Path, settings: UcfCrimeSource) -> Listing:
         candidates.setdefault(path.name, []).append(path)
     listing = Listing(videos=[], categories=list(categories))
     split_of: dict[str, str] = {}
+    where_of: dict[str, str] = {}
     for split, list_name in LISTS.items():
-        for entry, category in read_list(_find(files, list_name, root), categories):
-            video_id = entry.stem
-            if video_id in split_of:
-                raise UserError(f"{video_id} is listed twice, in {split_of[video_id]} and {split}")
-            split_of[video_id] = split
-            paths = candidates.pop(entry.name, [])
+        for entry in read_list(_find(files, list_name, root), categories):
+            video_id = entry.path.stem
+            if video_id in where_of:
+                raise UserError(
+                    f"{entry.where}: {video_id} stands at {where_of[video_id]} too; "
+                    "a video is in one list once: remove one of the lines"
+                )
+            split_of[video_id], where_of[video_id] = split, entry.where
+            paths = candidates.pop(entry.path.name, [])
             if not paths:
                 listing.missing.append(video_id)
                 continue
             # of several files of one name, rather the one in the folder that the list names
-            path = next((path for path in paths if path.parent.name == entry.parent.name), paths[0])
+            folder = entry.path.parent.name
+            path = next((path for path in paths if path.parent.name == folder), paths[0])
             listing.duplicated += [str(other) for other in paths if other != path]
-            video = Video(video_id, path, split, category)
+            video = Video(video_id, path, split, entry.categories)
             _check_place(listing, video, root)
             listing.videos.append(_with_events(listing, video, annotated))
     for video_id in sorted(annotated):
@@ -115,6 +120,10 @@ def _with_events(
         listing.mislabel(
             video.video_id,
             f"annotated as {_called(categories)}; taken as listed: {_called(video.categories)}",
+        )
+    elif categories and not events:
+        listing.mislabel(
+            video.video_id, "annotated without a frame; counts as without annotated event"
         )
     # a video that the list calls normal has no category that an event could have
     kept = [replace(event, category=name) for event in events for name in video.categories]

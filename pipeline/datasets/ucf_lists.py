@@ -6,24 +6,34 @@ folder with "Normal" in its name means normal. `Temporal_Anomaly_Annotation*.txt
 frame intervals.
 """
 
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from pipeline.datasets.listing import Event, read_lines
+from pipeline.datasets.listing import Event, is_video, read_lines
 from pipeline.errors import UserError
 
 
-def read_list(path: Path, categories: list[str]) -> list[tuple[PurePosixPath, tuple[str, ...]]]:
-    """(relative path, categories) of each line; raises `UserError` naming file and line."""
-    entries: list[tuple[PurePosixPath, tuple[str, ...]]] = []
+@dataclass(frozen=True)
+class Entry:
+    """A line of a list: the video's relative path, its categories, and the file and line."""
+
+    path: PurePosixPath
+    categories: tuple[str, ...]
+    where: str
+
+
+def read_list(path: Path, categories: list[str]) -> list[Entry]:
+    """The lines of a list; raises `UserError` naming file and line."""
+    entries: list[Entry] = []
     for where, line in read_lines(path):
-        entry = PurePosixPath(line)
-        folder = entry.parent.name
-        if len(entry.parts) < 2 or not entry.suffix:
+        video = PurePosixPath(line)
+        folder = video.parent.name
+        if len(video.parts) < 2 or not is_video(Path(video)):
             raise UserError(f"{where}: expected <Category>/<name>.mp4, found {line!r}")
         if "Normal" in folder:
-            entries.append((entry, ()))
+            entries.append(Entry(video, (), where))
         elif folder in categories:
-            entries.append((entry, (folder,)))
+            entries.append(Entry(video, (folder,), where))
         else:
             known = ", ".join(categories)
             raise UserError(f"{where}: unknown category '{folder}' (known: {known})")
@@ -38,7 +48,7 @@ def read_annotation(
     for where, line in read_lines(path):
         name, *rest = line.split()
         category, bounds = (rest[0], rest[1:]) if rest else ("", [])
-        if category != "Normal" and category not in categories:
+        if (category != "Normal" and category not in categories) or not bounds:
             raise UserError(f"{where}: expected `name category start end ...`, found {line!r}")
         if Path(name).stem in annotated:
             raise UserError(f"{where}: {name} has been annotated in an earlier line")

@@ -25,7 +25,7 @@ from pipeline.metrics.segments import (
     ranked_segments,
 )
 
-__all__ = ["IOUS", "NORMAL", "ClassifiedVideo", "class_count", "mean_ap"]
+__all__ = ["IOUS", "NORMAL", "ClassifiedVideo", "mean_ap"]
 
 IOUS = (0.1, 0.2, 0.3, 0.4, 0.5)
 CHUNK = 2**20  # weights of segments in memory at once: 8 MiB an array
@@ -51,7 +51,7 @@ def mean_ap(videos: Sequence[ClassifiedVideo], weights: Floats, *, compat: bool)
     ones gives the plain value. A row in which no event is left is NaN: it has no mAP.
     In a resample a video's segments and events count as often as the video; copies of one segment
     share a rank, and precision is taken below the last of them (ours). The number of classes the
-    mean is over changes with the row in the corrected form; see `class_count`.
+    mean is over changes with the row in the corrected form.
 
     Raises `ValueError` for weights of another shape or below 0, or videos of unequal classes.
     """
@@ -72,17 +72,6 @@ def mean_ap(videos: Sequence[ClassifiedVideo], weights: Floats, *, compat: bool)
         values[rows, :-1] = _mean_over_classes(classes, weights[rows], compat)
     values[:, -1] = values[:, :-1].mean(axis=1)
     return values
-
-
-def class_count(videos: Sequence[ClassifiedVideo], *, compat: bool) -> int:
-    """The number of classes that mAP is the mean over, to be stated with it.
-
-    Corrected: the categories with an annotated event, so 0 where mAP is undefined. Compat: Normal
-    and all categories, whether annotated or not.
-    """
-    if compat:
-        return _n_classes(videos)
-    return len({category for video in videos for *_, category in video.events} - {NORMAL})
 
 
 def _n_classes(videos: Sequence[ClassifiedVideo]) -> int:

@@ -12,6 +12,8 @@ from pipeline.metrics.values import Name, Values
 from pipeline.metrics.video import false_alarm_rate, video_auc
 
 NO_CATEGORIES = Undefined("this head gives no category probabilities")
+NO_PROBABILITY = Undefined("the scores are no probabilities: not all are within 0 to 1")
+OF_PROBABILITIES = ("false_alarm_rate", "map", "map_compat")
 FLAT = (
     "frame_auc",
     "ano_auc",
@@ -41,9 +43,10 @@ def evaluate(
     `category_accuracy` and `category_ap` of the video classifier; `map` and `map_compat`, mAP at
     each IoU in the corrected form and as the field computes it. `normal_spans`: whether a normal
     video counts in `map_compat` as one event of the class Normal, as the field has it for
-    XD-Violence but not for UCF-Crime.
+    XD-Violence but not for UCF-Crime. Scores outside [0, 1] can be ranked alone: what takes them as
+    probabilities is undefined. `gt_length` is of frame metrics and false alarms, not of mAP.
     """
-    return {
+    found = {
         **frame_metrics(videos, weights, settings.gt_length),
         ("video_auc",): video_auc(videos, weights),
         ("false_alarm_rate",): false_alarm_rate(
@@ -52,6 +55,9 @@ def evaluate(
         **category_metrics(videos, categories, weights),
         **detection_metrics(videos, categories, weights, normal_spans=normal_spans),
     }
+    if any(((video.scores < 0) | (video.scores > 1)).any() for video in videos):
+        found |= {name: NO_PROBABILITY for name in found if name[0] in OF_PROBABILITIES}
+    return found
 
 
 def undefined(categories: Sequence[str], reason: str) -> dict[Name, Values]:

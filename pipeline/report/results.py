@@ -10,9 +10,9 @@ import pandas as pd
 
 from pipeline import tables
 from pipeline.errors import UserError
+from pipeline.metrics.summary import NOT_MODELS
 
 CHECKPOINT = "last"  # the checkpoint whose scores are drawn: nothing was chosen on test data
-NOT_MODELS = frozenset({"floors", "data", "note"})
 
 COLUMNS: dict[str, list[str]] = {
     "scores": tables.SCORES.names,

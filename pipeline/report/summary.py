@@ -21,14 +21,15 @@ FAULTS = {
     "missing": "videos listed but not found",
     "unlisted": "videos found but in no list",
     "duplicated": "further files of a video",
-    "mislabelled": "videos whose labels contradict one another",
+    "mislabelled": "labels that contradict one another",
     "in_both_splits": "test videos that are training videos too",
     "events_clipped": "events cut to their video's length",
+    "events_dropped": "events that hold no frame of their video",
 }
 GT_LENGTHS = {
     "frames": "Ground truth covers every frame of a video.",
     "floor16": "Ground truth covers the first 16·⌊(n − 1)/16⌋ of a video's n frames, as in many "
-    "papers. Compare only with numbers of that kind.",
+    "papers (mAP: every frame). Compare only with numbers of that kind.",
 }
 ELSEWHERE = ("gt_length", "map_classes")  # a remark; beside mAP
 NAMED = ("missing", "unlisted", "duplicated", "mislabelled", "in_both_splits")

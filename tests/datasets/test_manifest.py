@@ -277,3 +277,35 @@ def test_the_stage_writes_rows_of_features(
         (48, 30.0, 0),
     ]
     assert len({row["sha256"] for row in rows}) == 4
+
+
+def test_a_split_that_shows_none_of_a_category_is_noted(tmp_path: Path) -> None:
+    rows = [f"n{i}.mp4,{'test' if i < 2 else 'train'}," for i in range(12)]
+    rows += [f"f{i}.mp4,{'test' if i < 2 else 'train'},Fall" for i in range(12)]
+    rows += [f"u{i}.mp4,train,Überfall" for i in range(2)]
+    (tmp_path / "videos.csv").write_text("\n".join(["path,split,categories", *rows]) + "\n")
+    for row in rows:
+        (tmp_path / row.split(",")[0]).touch()
+    source = FolderSource.model_validate({"adapter": "folder", "validation_share": 0.2})
+    assert manifest.list_videos(tmp_path, source).notes == [
+        "the validation split shows none of: Überfall (2 videos)",
+        "the test split shows none of: Überfall (2 videos)",
+    ]
+
+
+def test_too_many_unreadable_files_of_features_stop_the_stage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    raw = repository(tmp_path, monkeypatch, {"adapter": "features", "frames_per_feature": 16})
+    names = [f"v{i}.npy" for i in range(4)]
+    for name in names:
+        np.save(raw / name, np.ones((3, 2), np.float32))
+    rows = [f"{name},train,{'Fall' if i % 2 else ''}" for i, name in enumerate(names)]
+    (raw / "videos.csv").write_text("\n".join(["path,split,categories", *rows]) + "\n")
+    (raw / "v0.npy").write_bytes(b"no array")
+    stage.main("mine")
+    assert "left out: v0: " in capsys.readouterr().err
+    for name in ("v1.npy", "v2.npy"):
+        (raw / name).write_bytes(b"no array")
+    with pytest.raises(UserError, match=r"manifest: 3 of 4 videos failed, more than"):
+        stage.main("mine")

@@ -184,17 +184,30 @@ def test_an_annotation_of_a_normal_or_a_training_or_an_unknown_video(small: Path
     assert [v.video_id for v in listing.videos if v.events] == ["Arson009_x264"]
 
 
+def test_an_abnormal_video_annotated_without_a_frame_is_named(small: Path) -> None:
+    next(small.glob("Temporal*")).write_text("Arson009_x264.mp4  Arson  -1  -1  -1  -1\n")
+    said = list_videos(small, SOURCE).mislabelled["Arson009_x264"]
+    assert said == "annotated without a frame; counts as without annotated event"
+
+
 @pytest.mark.parametrize(
     ("name", "content", "complaint"),
     [
         ("Anomaly_Train.txt", "Abuse/a.mp4\nAbuse001\n", r"Train\.txt:2: expected <Category>"),
         ("Anomaly_Train.txt", "Piracy/a.mp4\n", r"Train\.txt:1: unknown category 'Piracy'"),
-        ("Anomaly_Train.txt", "Arson/Arson009_x264.avi\n", "listed twice"),
+        ("Anomaly_Train.txt", "Abuse/a_x264.mp4 165 240\n", r"Train\.txt:1: expected <Category>"),
+        ("Anomaly_Train.txt", "Abuse/readme.html\n", r"Train\.txt:1: expected <Category>"),
+        (
+            "Anomaly_Train.txt",
+            "Arson/Arson009_x264.avi\n",
+            r"Anomaly_Test\.txt:1: Arson009_x264 stands at .*Anomaly_Train\.txt:1 too",
+        ),
         ("Temporal*", "a  Arson  1  2  3\n", r":1: expected pairs"),
         ("Temporal*", "a  Arson  1  x\n", r":1: expected frame numbers"),
         ("Temporal*", "\na  Arson  9  9\n", r":2: expected 0 <= start < end"),
         ("Temporal*", "a  Arsen  1  2\n", r":1: expected `name category start end"),
         ("Temporal*", "a\n", r":1: expected `name category start end"),
+        ("Temporal*", "a.mp4  Arson\n", r":1: expected `name category start end"),
         ("Temporal*", "a  Arson  1  2\na.mp4  Arson  3  4\n", r":2: a\.mp4 has been annotated"),
         ("Temporal*", "a  Normal  1  2\n", r":1: a normal video has no event"),
     ],

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.metrics import detection
-from pipeline.metrics.detection import IOUS, NORMAL, ClassifiedVideo, class_count, mean_ap
+from pipeline.metrics.detection import IOUS, NORMAL, ClassifiedVideo, mean_ap
 from pipeline.video.snippets import edges
 from tests.metrics.plain_detection import TEST_SETS, make_video, plain_mean_ap
 
@@ -59,16 +59,13 @@ def test_the_corrected_mean_is_over_categories_with_an_event() -> None:
         make_video("b", 8, [FLAT, FLAT, FLAT, LATE], (0, 8, 1)),
     ]
     assert plain(videos) == [0.5] * 6
-    assert class_count(videos, compat=False) == 2
 
 
 def test_the_compat_mean_is_over_normal_and_all_categories() -> None:
     # Normal has a segment and can meet nothing; category 1 has a segment and no event.
     videos = [make_video("a", 8, [EARLY, LATE, LATE], (6, 8, 0))]
     assert plain(videos, compat=True) == pytest.approx([1 / 3] * 6)
-    assert class_count(videos, compat=True) == 3
     assert plain(videos) == [1.0] * 6
-    assert class_count(videos, compat=False) == 1
 
 
 @pytest.mark.parametrize("without_segment", [0, 1, 2])
@@ -93,7 +90,6 @@ def test_normal_can_be_annotated_and_then_counts_in_compat_alone() -> None:
     unmarked = [HIT, make_video("n", 8, [EARLY, LATE])]
     assert plain(unmarked, compat=True) == [0.5] * 6
     assert plain(videos) == plain(unmarked) == [1.0] * 6
-    assert class_count(videos, compat=False) == 1
 
 
 def test_without_an_event_there_is_no_value() -> None:
@@ -103,11 +99,8 @@ def test_without_an_event_there_is_no_value() -> None:
         assert np.isnan(mean_ap([], np.ones((2, 0)), compat=compat)).all()
         assert mean_ap([], np.ones((2, 0)), compat=compat).shape == (2, 6)
         assert mean_ap([HIT], np.ones((0, 1)), compat=compat).shape == (0, 6)
-    assert class_count([FALSE_ALARM], compat=False) == class_count([], compat=False) == 0
-    assert class_count([], compat=True) == 0
     normal = [make_video("n", 8, [EARLY, LATE], (0, 8, NORMAL))]
     assert np.isnan(plain(normal)).all()
-    assert class_count(normal, compat=False) == 0
 
 
 def test_events_without_any_segment_are_worth_nothing() -> None:
@@ -242,8 +235,6 @@ def test_perfect_frames_of_ucf_crime(ucf_events: dict[str, tuple[int, tuple[Even
     videos = [perfect(name, n, events, n) for name, (n, events) in ucf_events.items()]
     assert plain(videos, compat=True) == pytest.approx([13 / 14] * 6, abs=1e-12)
     assert plain(videos) == pytest.approx([1.0] * 6, abs=1e-12)
-    assert class_count(videos, compat=True) == 14
-    assert class_count(videos, compat=False) == 13
 
 
 def test_perfect_snippets_of_ucf_crime(

@@ -78,12 +78,14 @@ def classified(video: ScoredVideo, *events: tuple[int, int, int]) -> ClassifiedV
 
 @pytest.mark.parametrize("normal_spans", [False, True])
 def test_detection_sees_the_videos_whose_events_are_known(normal_spans: bool) -> None:
-    weights = resample_weights(np.array([video.abnormal for video in TEST_SET]), 20)
-    found = evaluate(TEST_SET, CATEGORIES, SETTINGS, weights, normal_spans=normal_spans)
+    calm = make_video("c", 6, [0.9, 0.1, 0.2], category_prob=[0.5, 0.5])
+    weights = np.array([[1, 1, 1, 1], [2, 0, 0, 1], [0, 1, 2, 1], [1, 3, 1, 0]], dtype=np.float64)
+    test_set = [FIRE, calm, UNMARKED, FIGHT]
+    found = evaluate(test_set, CATEGORIES, SETTINGS, weights, normal_spans=normal_spans)
     span = [(0, 6, detection.NORMAL)] if normal_spans else []
     videos = [
         classified(FIRE, (2, 4, 1)),
-        classified(NORMAL, *span),
+        classified(calm, *span),
         classified(FIGHT, (4, 7, 0)),
     ]
     for form, compat in (("map", False), ("map_compat", True)):
@@ -206,3 +208,15 @@ def test_every_metric_is_json_with_an_interval() -> None:
         assert set(entry) == {"mean", "std", "per_seed", "interval"}
         low, high = entry["interval"]
         assert 0 <= low <= high <= 1
+
+
+@pytest.mark.parametrize("shift", [-0.2, 0.2])
+def test_scores_that_are_no_probabilities_are_ranked_alone(shift: float) -> None:
+    shifted = [replace(video, scores=video.scores + shift) for video in TEST_SET]
+    before, found = measured(*TEST_SET), measured(*shifted)
+    for name, value in found.items():
+        if name[0] in {"false_alarm_rate", "map", "map_compat"}:
+            said = "the scores are no probabilities: not all are within 0 to 1"
+            assert value == Undefined(said)
+        else:
+            assert plain(value) == pytest.approx(plain(before[name]))

@@ -20,7 +20,7 @@ def test_counts_in_plain_words_the_faults_last() -> None:
         ("of test frames are abnormal", "25.0%"),
         ("videos left out", "3"),
         ("videos listed but not found", "2"),
-        ("videos whose labels contradict one another", "1"),
+        ("labels that contradict one another", "1"),
         ("events cut to their video's length", "5"),
     ]
 
