@@ -13,6 +13,7 @@ from pipeline.devices import pick_device
 from pipeline.errors import UserError
 from pipeline.metrics import floors
 from pipeline.metrics.scored import Floats
+from pipeline.metrics.summary import headline
 from stages import per_video, program
 from stages.layout import PARAMS, Layout, write_json
 
@@ -41,6 +42,7 @@ def main(dataset: str) -> str:
     metrics["data"] = evaluation.data_summary(summary, videos, settings)
     metrics["note"] = evaluation.encoder_note(params.clip, params.caption, brings)
     write_json(layout.metrics, metrics)
+    write_json(layout.headline, headline(metrics))
     curves = evaluation.curves_of(runs, test.rows, settings)
     for name, curve in (curves | {"training": _histories(folders)}).items():
         write_text(layout.curve(name), curve.to_csv(index=False))

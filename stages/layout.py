@@ -88,8 +88,13 @@ class Layout:
 
     @property
     def metrics(self) -> Path:
-        """What `dvc metrics` reads."""
+        """All metrics."""
         return self.results / "metrics.json"
+
+    @property
+    def headline(self) -> Path:
+        """The few means that `dvc metrics show` and `diff` show."""
+        return self.results / "headline.json"
 
     @property
     def scores(self) -> Path:

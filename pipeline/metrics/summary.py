@@ -44,6 +44,21 @@ HEADLINE = ("frame_auc", "ano_auc", "ap", "video_auc")
 NOT_MODELS = ("floors", "data", "note")
 
 
+def headline(metrics: dict[str, Any]) -> dict[str, Any]:
+    """The means of the headline metrics alone: what `dvc metrics show` can show in one table."""
+    shown: dict[str, Any] = {
+        model: {name: _means(values) for name, values in entry.items()}
+        for model, entry in metrics.items()
+        if model not in NOT_MODELS
+    }
+    floors = {name: _means(values) for name, values in metrics["floors"].items()}
+    return shown | ({"floors": floors} if floors else {})
+
+
+def _means(values: dict[str, Any]) -> dict[str, float | None]:
+    return {name: values[name]["mean"] for name in HEADLINE}
+
+
 def as_text(metrics: dict[str, Any]) -> str:
     """The headline metrics of metrics.json as a table for the terminal, and its notes."""
     lines = [f"{'':32}" + "".join(f"{name:>18}" for name in HEADLINE)]

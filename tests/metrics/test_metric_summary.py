@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.metrics.scored import Undefined
-from pipeline.metrics.summary import HEADLINE, as_text, over_seeds
+from pipeline.metrics.summary import HEADLINE, as_text, headline, over_seeds
 from pipeline.metrics.values import Name, Values
 
 
@@ -121,3 +121,17 @@ def test_a_reason_is_told_once_and_no_model_is_no_line() -> None:
 def test_checkpoints_of_any_name_are_shown() -> None:
     metrics = {"theirs": {"epoch 30": entry(0.8, n_seeds=1)}, "floors": {}, "note": "N."}
     assert as_text(metrics).splitlines()[1].split() == ["theirs,", "epoch", "30", *["0.800"] * 4]
+
+
+def test_the_headline_is_the_few_means_alone() -> None:
+    metrics = {
+        "base": {"last": entry(0.8) | {"ap": undefined("why"), "map": {"avg": entry(0.1)}}},
+        "floors": {"still": entry(0.5, n_seeds=1)},
+        "data": {"n_train": 3},
+        "note": "N.",
+    }
+    assert headline(metrics) == {
+        "base": {"last": {"frame_auc": 0.8, "ano_auc": 0.8, "ap": None, "video_auc": 0.8}},
+        "floors": {"still": dict.fromkeys(HEADLINE, 0.5)},
+    }
+    assert headline({"floors": {}, "data": {}, "note": "N."}) == {}
