@@ -58,6 +58,7 @@ def test_ucf_crime_with_three_test_videos(folder: Path, shared_data: Path) -> No
         "mislabelled": 0,
         "in_both_splits": 0,
         "events_clipped": 0,
+        "events_dropped": 0,
         "map_classes": {"map": 2, "map_compat": 14},
     }
     assert 0 <= metrics["floors"]["mean_motion"]["frame_auc"]["mean"] <= 1
