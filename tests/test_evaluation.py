@@ -21,19 +21,8 @@ from pipeline.metrics.evaluate import evaluate
 from pipeline.metrics.scored import Undefined, scored_videos
 from pipeline.models.head import FeatureLayout
 from pipeline.score_table import Run
+from tests.test_score_table import CATEGORIES, GOOD, POOR, ROWS
 
-ROWS: list[dict[str, Any]] = [
-    {"video_id": "n", "n_frames": 5, "categories": [], "events": []},
-    {
-        "video_id": "a",
-        "n_frames": 8,
-        "categories": ["Fire"],
-        "events": [{"start": 4, "end": 6, "category": "Fire"}],
-    },
-]
-CATEGORIES = ["Fighting", "Fire"]
-GOOD = np.array([[0.1, 0.1, 0.2, 0.2], [0.1, 0.3, 0.9, 0.4]], dtype=np.float32)
-POOR = np.array([[0.1, 0.1, 0.2, 0.2], [0.1, 0.3, 0.15, 0.4]], dtype=np.float32)
 CATEGORY_PROB = np.array([[0.25, 0.5], [0.75, 0.125]], dtype=np.float32)
 RUNS = [
     Run("refinevad", 0, "last", GOOD, CATEGORY_PROB),
