@@ -1,7 +1,7 @@
 """Stage `demo`: generate the demo dataset's videos and annotation files."""
 
 from pipeline import config, demo
-from pipeline.engine import worker_count
+from pipeline.engine.local import worker_count
 from stages import program
 from stages.layout import PARAMS, Layout
 

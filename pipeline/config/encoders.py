@@ -14,6 +14,8 @@ class Decode(Section):
     frames_per_snippet: Annotated[int, Field(ge=4, multiple_of=4)]
     max_short_side: Annotated[int, Field(ge=16)]
     jpeg_quality: Annotated[int, Field(ge=1, le=100)]
+    decoder: Literal["auto", "decord", "pyav"]
+    salvage: bool
 
 
 class Clip(Section):
@@ -21,6 +23,7 @@ class Clip(Section):
 
     model: Annotated[str, Field(min_length=1)]
     pretrained: Annotated[str, Field(min_length=1)]
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     seed: int = 0
 
     @model_validator(mode="after")

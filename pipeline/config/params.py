@@ -49,9 +49,11 @@ class Report(Section):
 class Runtime(Section):
     """How, not what, is computed; no stage tracks it."""
 
+    engine: Literal["local", "ray"]
     workers: Count | None
     device: Literal["auto", "cpu", "cuda"]
     batch_size: Count
+    compile: bool
     timeout_s: Positive
     recycle_after: Count
     max_failed_share: Share

@@ -1,0 +1,49 @@
+"""Run one function over many videos in killable worker processes.
+
+Each worker builds its function once (loading a model, say) and then takes one piece of work
+after another: a video, or a batch of them. Work that raises, hangs past its time limit or kills its
+worker becomes an `Outcome` with an error; the rest goes on. `runtime.engine` says where the
+workers run: on this machine (`local`).
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from tqdm import tqdm
+
+from pipeline.config import Runtime
+from pipeline.engine import local
+from pipeline.engine.work import FatalError, Outcome, first_line
+
+__all__ = ["FatalError", "Outcome", "first_line", "run"]
+
+
+def one(_: Any) -> int:
+    """The size of work that is one video."""
+    return 1
+
+
+def run(
+    make: Callable[[], Callable[[Any], Any]],
+    work: Sequence[Any],
+    runtime: Runtime,
+    *,
+    label: str,
+    size: Callable[[Any], int] = one,
+    workers: int | None = None,
+    gpu: bool = False,
+) -> Iterator[Outcome]:
+    """Yield an `Outcome` for every element of `work`, in order of completion.
+
+    `make` is pickled, called once in each worker, and returns the function that is called
+    with one element; `size` is how many videos that is, each of which may take
+    `runtime.timeout_s`. `gpu`: the function computes on a GPU where `runtime.device` allows, and
+    workers are one a GPU then. Raises `FatalError` when a worker cannot be set up or says so.
+    """
+    if not work:
+        return
+    outcomes = local.outcomes(make, work, runtime, size=size, workers=workers, gpu=gpu, label=label)
+    with tqdm(total=sum(map(size, work)), desc=label, unit="video", disable=None) as bar:
+        for outcome in outcomes:
+            bar.update(size(work[outcome.index]))
+            yield outcome
