@@ -59,7 +59,7 @@ $(VENV)/.runtime: requirements.txt $(VENV)/.created
 	$(call install,requirements.txt)
 	@touch $@
 
-$(VENV)/.test: requirements-test.txt $(VENV)/.runtime
+$(VENV)/.test: requirements-test.txt requirements-ray.txt $(VENV)/.runtime
 	$(call install,requirements-test.txt)
 	@touch $@
 

@@ -48,7 +48,8 @@ def load(manifest: Path, modalities: Mapping[str, Path]) -> VideoFeatures:
     rows = [
         row
         for row in tables.iterate_rows(tables.read(manifest, tables.MANIFEST))
-        if row["status"] == "ok" and all(row["video_id"] in known for known in row_of.values())
+        if row["status"] in tables.USABLE
+        and all(row["video_id"] in known for known in row_of.values())
     ]
     if not rows:
         raise UserError(f"{manifest} and {[str(p) for p in modalities.values()]} share no video")

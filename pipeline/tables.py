@@ -1,25 +1,64 @@
-"""The schema of each Parquet table; atomic write, checked read.
+"""The schema of each Parquet table, and how whole tables are read.
 
 `T` is the number of snippets a video, `D` the width of a feature. Frame numbers are
 0-based; intervals are half-open, `[start, end)`.
 """
 
-import json
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from itertools import islice
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.atomic import atomic_path
+from pipeline import seal
 from pipeline.errors import UserError
+from pipeline.table_files import (
+    VIDEOS_PER_ROW_GROUP,
+    UnreadableError,
+    check,
+    metadata,
+    metadata_of,
+    read,
+    read_groups,
+    readable,
+    verified_schema,
+    write,
+    write_stream,
+)
 
-VIDEOS_PER_ROW_GROUP = 64
+__all__ = [
+    "CAPTIONS",
+    "CAPTION_PIECE",
+    "EVENT",
+    "FLOORS",
+    "FRAMES",
+    "MANIFEST",
+    "PROBE",
+    "SCORES",
+    "SKIPPED",
+    "USABLE",
+    "VIDEOS_PER_ROW_GROUP",
+    "UnreadableError",
+    "check",
+    "feature_piece",
+    "iterate_rows",
+    "metadata",
+    "metadata_of",
+    "read",
+    "read_captions",
+    "read_features",
+    "read_groups",
+    "verified_schema",
+    "with_video",
+    "write",
+    "write_stream",
+]
+
+ROWS_AT_A_TIME = 2048  # of a feature table: 6 MB of 768 numbers each
 
 
 def _schema(*columns: tuple[str, pa.DataType]) -> pa.Schema:
@@ -33,6 +72,9 @@ PROBE = _schema(
     ("fps", pa.float32()),
     ("width", pa.int16()),
     ("height", pa.int16()),
+    ("way", pa.string()),
+    ("n_lost", pa.int32()),
+    ("damage", pa.string()),
 )
 MANIFEST = _schema(
     ("video_id", pa.string()),
@@ -40,7 +82,7 @@ MANIFEST = _schema(
     ("sha256", pa.string()),
     ("split", pa.string()),
     ("categories", pa.list_(pa.string())),
-    *((field.name, field.type) for field in PROBE),
+    *((field.name, field.type) for field in PROBE if field.name != "damage"),
     ("events", pa.list_(EVENT)),
     ("status", pa.string()),
     ("error", pa.string()),
@@ -63,6 +105,7 @@ FLOORS = _schema(
     ("mean_brightness", pa.float32()),
     ("mean_motion", pa.float32()),
 )
+USABLE = ("ok", "salvaged")  # values of the manifest's `status`; the third is `unreadable`
 SKIPPED = _schema(("video_id", pa.string()), ("stage", pa.string()), ("error", pa.string()))
 SCORES = _schema(
     ("model", pa.string()),
@@ -91,116 +134,60 @@ def with_video(piece: pa.Schema) -> pa.Schema:
 CAPTIONS = with_video(CAPTION_PIECE)
 
 
-def check(table: pa.Table, schema: pa.Schema, name: str) -> None:
-    """Raise `UserError` unless `table` has exactly the columns of `schema`, without nulls."""
-    found, expected = table.schema, schema
-    if found.names != expected.names:
-        raise UserError(f"{name}: expected columns {expected.names}, found {found.names}")
-    for field in expected:
-        kind = found.field(field.name).type
-        if not _same_type(kind, field.type):
-            raise UserError(f"{name}: column '{field.name}' is {kind}, expected {field.type}")
-        if table.column(field.name).null_count:
-            raise UserError(f"{name}: column '{field.name}' holds nulls")
-
-
-def _same_type(found: pa.DataType, expected: pa.DataType) -> bool:
-    """Equal but for the name and nullability of a list's element field."""
-    if pa.types.is_list(found) and pa.types.is_list(expected):
-        return _same_type(found.value_type, expected.value_type)
-    if pa.types.is_fixed_size_list(found) and pa.types.is_fixed_size_list(expected):
-        same_size = found.list_size == expected.list_size
-        return same_size and _same_type(found.value_type, expected.value_type)
-    return bool(found == expected)
-
-
-def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
-    return pq.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True)
-
-
-def write(
-    table: pa.Table, path: Path, schema: pa.Schema, metadata: dict[str, Any] | None = None
-) -> None:
-    """Check `table` against `schema` and write it atomically.
-
-    `metadata` is stored as JSON under each key in the file's schema metadata.
-    Equal content gives equal bytes (for one pyarrow version).
-    """
-    check(table, schema, str(path))
-    encoded = {key: json.dumps(value) for key, value in (metadata or {}).items()}
-    target = schema.with_metadata(encoded or None)
-    with atomic_path(path) as temporary, _writer(temporary, target) as writer:
-        writer.write_table(table.cast(target))
-
-
-def write_stream(tables: Iterable[pa.Table], path: Path, schema: pa.Schema) -> int:
-    """Write one table a video as row groups of `VIDEOS_PER_ROW_GROUP` videos; return the rows.
-
-    Memory is bounded by one row group, whatever the number of videos.
-    """
-    rows, source = 0, iter(tables)
-    with atomic_path(path) as temporary, _writer(temporary, schema) as writer:
-        while group := list(islice(source, VIDEOS_PER_ROW_GROUP)):
-            joined = pa.concat_tables(group)
-            check(joined, schema, str(path))
-            writer.write_table(joined.cast(schema), row_group_size=max(joined.num_rows, 1))
-            rows += joined.num_rows
-    return rows
-
-
-@contextmanager
-def _readable(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except FileNotFoundError:
-        raise UserError(f"{path} does not exist; `dvc repro` builds it") from None
-    except (OSError, pa.ArrowInvalid) as error:
-        raise UserError(f"{path} cannot be read ({error}); remove it and `dvc repro`") from error
-
-
-def read(path: Path, schema: pa.Schema | None = None) -> pa.Table:
-    """Read a table, verify its checksums, and check it against `schema`.
-
-    Raises `UserError` naming the file when it is absent, damaged, or of another schema.
-    """
-    with _readable(path):
-        table = pq.read_table(path, page_checksum_verification=True, partitioning=None)
-    if schema is not None:
-        check(table, schema, str(path))
-    return table
-
-
-def metadata(path: Path) -> dict[str, Any]:
-    """The JSON values that `write` stored beside a table's schema; errors as those of `read`."""
-    with _readable(path):
-        raw = pq.read_schema(path).metadata or {}
-    return {k.decode(): json.loads(v) for k, v in raw.items() if not k.startswith(b"ARROW:")}
-
-
 def read_features(path: Path) -> tuple[list[str], npt.NDArray[np.float32], list[str]]:
     """Read a feature table: video ids (N), features (N, T, D) float32, piece keys (N).
 
-    Raises `UserError` unless every video has the same snippets 0..T-1 in order.
+    Features are held once: rows go straight into the array, some at a time. Raises `UserError`
+    unless every video has the same snippets 0..T-1 in order.
     """
-    table = read(path)
-    if "feature" not in table.column_names:
+    with readable(path):
+        seal.verify(path, required=False)
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            return _features(file, path)
+
+
+def _features(
+    file: pq.ParquetFile, path: Path
+) -> tuple[list[str], npt.NDArray[np.float32], list[str]]:
+    if "feature" not in file.schema_arrow.names:
         raise UserError(f"{path}: no column 'feature'; is it a feature table?")
-    check(table, with_video(feature_piece(table.schema.field("feature").type.list_size)), str(path))
-    if not table.num_rows:
+    width = getattr(file.schema_arrow.field("feature").type, "list_size", 1)
+    schema = with_video(feature_piece(width))
+    check(file.schema_arrow.empty_table(), schema, str(path))
+    n_snippets = _snippets_a_video(file.read(columns=["snippet"])["snippet"], path)
+    features = np.empty((file.metadata.num_rows // n_snippets, n_snippets, width), np.float32)
+    flat, first = features.reshape(-1, width), 0
+    ids: list[str] = []
+    keys: list[str] = []
+    for batch in _batches(file):
+        check(pa.Table.from_batches([batch]), schema, str(path))
+        rows = np.arange(first, first + batch.num_rows)
+        flat[rows[0] : rows[-1] + 1] = batch["feature"].flatten().to_numpy().reshape(-1, width)
+        begins = pa.array(rows % n_snippets == 0)
+        ids += batch["video_id"].filter(begins).to_pylist()
+        keys += batch["key"].filter(begins).to_pylist()
+        video = rows // n_snippets
+        if not pa.array(ids[video[0] :]).take(pa.array(video - video[0])).equals(batch["video_id"]):
+            raise UserError(f"{path}: the {n_snippets} rows of a video must follow one another")
+        first += batch.num_rows
+    return ids, features, keys
+
+
+def _batches(file: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
+    """All rows, some at a time; asked for all row groups, Arrow would read far ahead."""
+    for group in range(file.num_row_groups):
+        yield from file.iter_batches(batch_size=ROWS_AT_A_TIME, row_groups=[group])
+
+
+def _snippets_a_video(snippets: pa.ChunkedArray, path: Path) -> int:
+    """T, where a table's column `snippet` is 0..T-1 over and over."""
+    if not len(snippets):
         raise UserError(f"{path} holds no video")
-    snippets = table.column("snippet").to_numpy()
-    n_snippets = int(snippets.max()) + 1
-    expected = np.arange(len(snippets)) % n_snippets
-    if len(snippets) % n_snippets or (snippets != expected).any():
-        raise UserError(f"{path}: each video must have snippets 0..{n_snippets - 1} in order")
-    firsts = table.take(pa.array(np.arange(0, len(snippets), n_snippets)))
-    repeated = pa.array(np.arange(len(snippets)) // n_snippets)
-    ids = table["video_id"].combine_chunks()
-    if not firsts["video_id"].combine_chunks().take(repeated).equals(ids):
-        raise UserError(f"{path}: the {n_snippets} rows of a video must follow one another")
-    flat = table.column("feature").combine_chunks().flatten().to_numpy()
-    features = flat.reshape(-1, n_snippets, len(flat) // len(snippets))
-    return firsts["video_id"].to_pylist(), features, firsts["key"].to_pylist()
+    count = max(1, 1 + (pc.max(snippets).as_py() or 0))
+    expected = np.arange(len(snippets)) % count
+    if len(snippets) % count or (snippets.to_numpy() != expected).any():
+        raise UserError(f"{path}: each video must have snippets 0..{count - 1} in order")
+    return count
 
 
 def read_captions(path: Path) -> list[tuple[str, str, list[str]]]:

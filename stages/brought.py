@@ -8,6 +8,7 @@ from pipeline import imported, pieces, tables
 from pipeline.config import FeaturesSource, Modality, Runtime, Source
 from stages import per_video
 from stages.layout import Layout
+from stages.shards import Shard
 
 
 def write_table(
@@ -18,31 +19,35 @@ def write_table(
     source: Source,
     n_snippets: int,
     runtime: Runtime,
+    shard: Shard | None = None,
 ) -> str:
     """Import the modality's features into the stage's table; return the stage's last line.
 
-    A modality that the dataset does not bring gives a table without rows.
+    A modality that the dataset does not bring gives a table without rows. With a `shard`, only
+    its share is imported, and no table is written.
     """
     out = layout.table(stage)
     if modality not in source.brings:
-        return per_video.write_empty(layout, stage, out, tables.feature_piece(1))
+        return per_video.write_empty(layout, stage, out, tables.feature_piece(1), shard)
     settings = cast(FeaturesSource, source)  # the only kind that brings any
     requests = [
         imported.request_of(settings, layout.raw, row, modality)
         for row in per_video.usable_rows(layout)
     ]
     like, width = _reference(settings, requests)
-    computed, store = per_video.compute(
-        pieces.Recipe(
+    return per_video.build_table(
+        layout,
+        out,
+        stage=stage,
+        recipe=pieces.Recipe(
             f"imported_{modality}", imported.VERSION, imported.identity(settings, n_snippets)
         ),
-        tables.feature_piece(width),
-        partial(imported.Resampler, settings, n_snippets, like),
-        [(request.video_id, _key(settings, request), request) for request in requests],
-        runtime,
+        schema=tables.feature_piece(width),
+        make=partial(imported.Resampler, settings, n_snippets, like),
+        sources=[(request.video_id, _key(settings, request), request) for request in requests],
+        runtime=runtime,
+        shard=shard,
     )
-    pieces.assemble(computed.done, store, out)
-    return per_video.finish(computed, layout, stage, out)
 
 
 def _reference(

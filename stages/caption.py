@@ -7,15 +7,16 @@ from pipeline.encoders.captioners import captioner
 from pipeline.encoders.clip import TokenCounter
 from stages import per_video, program
 from stages.layout import PARAMS, Layout
+from stages.shards import Shard
 
 
-def main(dataset: str) -> str:
+def main(dataset: str, shard: Shard | None = None) -> str:
     """Write `captions.parquet` of the dataset."""
     params = config.load(PARAMS)
     layout = Layout(dataset)
     if params.source(dataset).brings:
         return per_video.write_empty(
-            layout, "caption", layout.table("captions"), tables.CAPTION_PIECE
+            layout, "caption", layout.table("captions"), tables.CAPTION_PIECE, shard
         )
     counter = TokenCounter(params.clip)
     settings = {"caption": params.caption.model_dump(), "context": counter.context_length}
@@ -27,8 +28,9 @@ def main(dataset: str) -> str:
         make=partial(captioner.SnippetCaptions, params.caption, params.clip),
         sources=per_video.sampled_frames(layout),
         runtime=params.runtime,
+        shard=shard,
     )
 
 
 if __name__ == "__main__":
-    program.run(main, dataset=str)
+    program.run(main, program.SHARD, dataset=str)

@@ -3,13 +3,15 @@
 from functools import partial
 
 from pipeline import config, pieces, tables
-from pipeline.devices import encoder_workers
+from pipeline.devices import videos_together
 from pipeline.encoders import clip
+from pipeline.encoders.images import ImageEncoder
 from stages import brought, per_video, program
 from stages.layout import PARAMS, Layout
+from stages.shards import Shard
 
 
-def main(dataset: str) -> str:
+def main(dataset: str, shard: Shard | None = None) -> str:
     """Write `clip.parquet` of the dataset."""
     params = config.load(PARAMS)
     layout, runtime, source = Layout(dataset), params.runtime, params.source(dataset)
@@ -21,18 +23,28 @@ def main(dataset: str) -> str:
             source=source,
             n_snippets=params.decode.snippets,
             runtime=runtime,
+            shard=shard,
         )
+    make = partial(
+        ImageEncoder,
+        params.clip,
+        device=runtime.device,
+        batch_size=runtime.batch_size,
+        compiling=runtime.compile,
+    )
     return per_video.build_table(
         layout,
         layout.table("clip"),
-        recipe=pieces.Recipe("clip", clip.IMAGE_VERSION, clip.identity(params.clip)),
+        recipe=pieces.Recipe("clip", clip.IMAGE_VERSION, clip.image_identity(params.clip)),
         schema=tables.feature_piece(clip.feature_width(params.clip)),
-        make=partial(clip.ImageEncoder, params.clip, runtime.device, runtime.batch_size),
+        make=make,
         sources=per_video.sampled_frames(layout),
         runtime=runtime,
-        workers=encoder_workers(runtime),
+        gpu=True,
+        together=videos_together(runtime),
+        shard=shard,
     )
 
 
 if __name__ == "__main__":
-    program.run(main, dataset=str)
+    program.run(main, program.SHARD, dataset=str)

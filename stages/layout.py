@@ -55,6 +55,11 @@ class Layout:
         """The videos that a stage left out, with reasons."""
         return self.folder / "skipped" / f"{stage}.parquet"
 
+    @property
+    def assembled(self) -> list[Path]:
+        """What is put together from pieces of the work store and names their keys."""
+        return [self.frames, *(self.table(name) for name in ("clip", "captions", "text"))]
+
     def feature_tables(
         self, modalities: Sequence[str], brings: Sequence[str] = ()
     ) -> dict[str, Path]:
@@ -119,6 +124,12 @@ class Layout:
     def report(self) -> Path:
         """The page."""
         return self.results / "report.html"
+
+
+def all_layouts() -> list[Layout]:
+    """The datasets that have a folder, by name."""
+    folders = Path("data").glob("[!.]*/")
+    return [Layout(name) for name in sorted(folder.name for folder in folders)]
 
 
 def write_json(path: Path, value: Any) -> None:

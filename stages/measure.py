@@ -19,7 +19,7 @@ def main(dataset: str, scores: Path) -> str:
     """Print the headline metrics; write all of them beside the table."""
     params, layout = config.load(PARAMS), Layout(dataset)
     manifest = tables.read(layout.manifest, tables.MANIFEST).to_pylist()
-    rows = [row for row in manifest if row["status"] == "ok" and row["split"] == "test"]
+    rows = [row for row in manifest if row["status"] in tables.USABLE and row["split"] == "test"]
     if not rows:
         raise UserError(f"{layout.manifest}: no usable test video, so nothing can be measured")
     about = tables.metadata(layout.manifest)

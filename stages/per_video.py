@@ -1,7 +1,7 @@
 """What the per-video stages share: from recipe and sources to a table and the videos left out."""
 
-import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,17 +9,21 @@ import pyarrow as pa
 
 from pipeline import pieces, tables
 from pipeline.config import Runtime
+from pipeline.pieces.in_use import InUse
+from stages import endings, refilling
 from stages.layout import Layout
+from stages.shards import Shard
 
-Source = tuple[
-    str, str, Any
-]  # video id, key of what it comes from, what the function is called with
+# video id, key of what it comes from, what the function is called with
+Source = tuple[str, str, Any]
+# from a store and the keys that it lacks to those that it lacks no more
+Refill = Callable[[pieces.Store, Collection[str]], set[str]]
 
 
 def usable_rows(layout: Layout) -> Iterator[dict[str, Any]]:
     """The manifest's rows of the videos that can be used."""
     for row in tables.iterate_rows(tables.read(layout.manifest, tables.MANIFEST)):
-        if row["status"] == "ok":
+        if row["status"] in tables.USABLE:
             yield row
 
 
@@ -34,35 +38,43 @@ def sampled_frames(layout: Layout) -> Iterator[Source]:
 def compute(
     recipe: pieces.Recipe,
     schema: pa.Schema,
-    make: Callable[[], Callable[[Any], pa.Table]],
+    make: Callable[[], Callable[[Any], Any]],
     sources: Iterable[Source],
     runtime: Runtime,
     *,
-    workers: int | None = None,
+    gpu: bool = False,
+    together: int | None = None,
+    shard: Shard | None = None,
+    refill: Refill | None = None,
 ) -> tuple[pieces.Computed, pieces.Store]:
-    """Make the pieces of all sources that the work store lacks."""
+    """Make the pieces of all sources, or of a share, that the work store lacks.
+
+    What `refill` makes again from an earlier output is not computed. For `make`, `gpu` and
+    `together` see `pieces.compute`. Videos of one key are of one share.
+    """
     store = pieces.Store(Path(runtime.store), recipe.stage, schema)
     jobs = [pieces.Job(video_id, recipe.key(key), source) for video_id, key, source in sources]
-    return pieces.compute(jobs, make, store, runtime, workers=workers), store
+    own = [job for job in jobs if shard is None or shard.holds(job.key)]
+    in_use = InUse(store.root / store.stage)  # what is found here must stay until it is used
+    missing = pieces.missing_keys(store, (job.key for job in own))
+    if missing and refill and (found := refill(store, missing)):
+        print(f"{store.stage}: {len(found)} pieces refilled from the earlier output")
+        missing = missing - found
+    computed = pieces.compute(
+        own, make, store, runtime, gpu=gpu, together=together, missing=missing
+    )
+    del in_use  # `computed` holds its own
+    return computed, store
 
 
-def finish(computed: pieces.Computed, layout: Layout, stage: str, out: Path) -> str:
-    """Write the videos left out, print each with its reason, and return the stage's last line."""
-    rows = [
-        {"video_id": video, "stage": stage, "error": error}
-        for video, error in sorted(computed.failed.items())
-    ]
-    for row in rows:
-        print(f"left out: {row['video_id']}: {row['error']}", file=sys.stderr)
-    table = pa.Table.from_pylist(rows, schema=tables.SKIPPED)
-    tables.write(table, layout.skipped(stage), tables.SKIPPED)
-    return f"{out}: {computed.summary()}"
-
-
-def write_empty(layout: Layout, stage: str, out: Path, piece: pa.Schema) -> str:
+def write_empty(
+    layout: Layout, stage: str, out: Path, piece: pa.Schema, shard: Shard | None = None
+) -> str:
     """Write `out` without rows where the dataset leaves the stage nothing to do."""
+    if shard:
+        return endings.finish_shard(pieces.Computed(), layout, stage, shard)
     tables.write_stream([], out, tables.with_video(piece))
-    finish(pieces.Computed(), layout, stage, out)
+    endings.finish(pieces.Computed(), layout, stage, out)
     return f"{out}: no rows; the dataset brings features in place of videos"
 
 
@@ -72,12 +84,33 @@ def build_table(
     *,
     recipe: pieces.Recipe,
     schema: pa.Schema,
-    make: Callable[[], Callable[[Any], pa.Table]],
+    make: Callable[[], Callable[[Any], Any]],
     sources: Iterable[Source],
     runtime: Runtime,
-    workers: int | None = None,
+    stage: str | None = None,
+    gpu: bool = False,
+    together: int | None = None,
+    shard: Shard | None = None,
+    put: Callable[[list[pieces.Job], pieces.Store, Path], Any] = pieces.assemble,
 ) -> str:
-    """Compute the pieces, assemble them into the table `out`; return the stage's last line."""
-    computed, store = compute(recipe, schema, make, sources, runtime, workers=workers)
-    pieces.assemble(computed.done, store, out)
-    return finish(computed, layout, recipe.stage, out)
+    """Compute the pieces and `put` them into the output `out`; return the stage's last line.
+
+    `stage` is the stage's name where the recipe's is another. With a `shard`, only its share
+    is computed, and no output is written.
+    """
+    name = stage or recipe.stage
+    computed, store = compute(
+        recipe,
+        schema,
+        make,
+        sources,
+        runtime,
+        gpu=gpu,
+        together=together,
+        shard=shard,
+        refill=partial(refilling.refill_keys, out=out),
+    )
+    if shard:
+        return endings.finish_shard(computed, layout, name, shard)
+    put(computed.done, store, out)
+    return endings.finish(computed, layout, name, out)

@@ -27,6 +27,8 @@ def manifest_row(video_id: str, split: str, categories: list[str], status: str) 
         "fps": 25.0,
         "width": 64,
         "height": 48,
+        "way": "index",
+        "n_lost": 0,
         "events": [{"start": 3, "end": 9, "category": categories[0]}] if categories else [],
         "status": status,
         "error": "" if status == "ok" else "damaged",

@@ -253,7 +253,7 @@ def test_length_and_rate_by_hand(
     found = imported.Probe(source(**settings))(request(path, n_frames, fps))
     tables.check(found, tables.PROBE, "probe")
     row = {"n_frames": expected[0], "fps": expected[1], "width": 0, "height": 0}
-    assert found.to_pylist() == [row]
+    assert found.to_pylist() == [row | {"way": "features", "n_lost": 0, "damage": ""}]
 
 
 def test_an_unknown_length_names_both_ways_out(tmp_path: Path) -> None:

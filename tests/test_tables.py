@@ -20,11 +20,21 @@ EXAMPLES = {
         "fps": 29.97,
         "width": 320,
         "height": 240,
+        "n_lost": 3,
+        "way": "indexed",
         "events": [{"start": 0, "end": 5, "category": "Fire"}],
         "status": "ok",
         "error": "",
     },
-    "PROBE": {"n_frames": 3, "fps": 25.0, "width": 4, "height": 5},
+    "PROBE": {
+        "n_frames": 3,
+        "fps": 25.0,
+        "width": 4,
+        "height": 5,
+        "n_lost": 0,
+        "damage": "",
+        "way": "",
+    },
     "FRAMES": {"snippet": 0, "start": 0, "end": 2, "frame_index": [0, 1], "image": [b"\xff", b""]},
     "CAPTION_PIECE": {"snippet": 0, "caption": "«é»", "n_tokens": 4, "truncated": False},
     "CAPTIONS": {
@@ -145,4 +155,40 @@ def test_features_with_a_missing_snippet_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "clip.parquet"
     features_file(path, {"a": np.ones((4, 2), np.float32), "b": np.ones((3, 2), np.float32)})
     with pytest.raises(UserError, match=r"snippets 0\.\.3 in order"):
+        tables.read_features(path)
+
+
+def test_features_whose_videos_are_interleaved_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "clip.parquet"
+    schema = tables.with_video(tables.feature_piece(1))
+    rows = [
+        {"video_id": video, "snippet": i, "feature": [0.0], "key": "k"}
+        for i, video in enumerate("ab")
+    ]
+    tables.write_stream([pa.Table.from_pylist(rows, schema=schema)], path, schema)
+    with pytest.raises(UserError, match="2 rows of a video must follow one another"):
+        tables.read_features(path)
+
+
+@pytest.mark.parametrize("rows_at_a_time", [1, 3, 4, 7, 1000])
+def test_features_do_not_depend_on_how_many_rows_are_read_at_a_time(
+    tmp_path: Path, rows_at_a_time: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(1)
+    videos = {f"v{i}": rng.normal(size=(4, 3)).astype(np.float32) for i in range(5)}
+    path = tmp_path / "clip.parquet"
+    features_file(path, videos)
+    monkeypatch.setattr(tables, "ROWS_AT_A_TIME", rows_at_a_time)
+    ids, features, keys = tables.read_features(path)
+    assert ids == keys == list(videos)
+    np.testing.assert_array_equal(features, np.stack(list(videos.values())))
+
+
+def test_a_feature_table_with_an_empty_cell_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "clip.parquet"
+    schema = tables.with_video(tables.feature_piece(1))
+    loose = pa.schema([field.with_nullable(True) for field in schema])
+    row = {"video_id": "a", "snippet": 0, "feature": None, "key": "k"}
+    pq.write_table(pa.Table.from_pylist([row], schema=loose), path)
+    with pytest.raises(UserError, match="column 'feature' holds nulls"):
         tables.read_features(path)

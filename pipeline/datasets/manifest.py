@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline import tables
-from pipeline.config import Source
+from pipeline.config import Decode, Source
 from pipeline.datasets import features, folder, reading, splits, ucf_crime, xd_violence
 from pipeline.datasets.event_frames import clip, in_frames
 from pipeline.datasets.listing import SPLITS, Listing
@@ -21,7 +21,7 @@ class Adapter:
     """What lists a source's videos below a raw folder, and what reads their files."""
 
     list_videos: Callable[[Path, Any], Listing]
-    reader: Callable[[Any], reading.Reader]
+    reader: Callable[[Any, Decode], reading.Reader]
 
 
 ADAPTERS = {
@@ -32,6 +32,8 @@ ADAPTERS = {
 }
 
 
+# What stands in the row of a video that cannot be read.
+NO_PROBE: dict[str, Any] = dict.fromkeys(tables.PROBE.names, 0) | {"way": "", "damage": ""}
 EVENT_FIELDS = [field.name for field in tables.EVENT]
 
 
@@ -43,9 +45,9 @@ class Clipped:
     n_dropped: int
 
 
-def reader(source: Source) -> reading.Reader:
-    """What digests and probes the files of the source's videos."""
-    return ADAPTERS[source.adapter].reader(source)
+def reader(source: Source, decode: Decode) -> reading.Reader:
+    """What digests and probes the files of the source's videos; `decode` says how they are read."""
+    return ADAPTERS[source.adapter].reader(source, decode)
 
 
 def list_videos(root: Path, source: Source) -> Listing:
@@ -113,7 +115,8 @@ def build(
     rows, n_cut, n_dropped = [], 0, 0
     for video in sorted(listing.videos, key=lambda video: video.video_id):
         error = errors.get(video.video_id)
-        probe = dict.fromkeys(tables.PROBE.names, 0) if error else dict(probes[video.video_id])
+        probe = NO_PROBE if error else probes[video.video_id]
+        damage = error or probe["damage"]
         spans = [] if error else [in_frames(event, probe["fps"]) for event in video.events]
         events, cut, dropped = clip(spans, probe["n_frames"])
         n_cut, n_dropped = n_cut + cut, n_dropped + dropped
@@ -124,10 +127,10 @@ def build(
                 "sha256": digests.get(video.video_id, ""),
                 "split": video.split,
                 "categories": list(video.categories),
-                **probe,
+                **{name: probe[name] for name in tables.PROBE.names if name != "damage"},
                 "events": [dict(zip(EVENT_FIELDS, span, strict=True)) for span in events],
-                "status": "unreadable" if error else "ok",
-                "error": error or "",
+                "status": "unreadable" if error else "salvaged" if damage else "ok",
+                "error": damage or "",
             }
         )
     return pa.Table.from_pylist(rows, schema=tables.MANIFEST), Clipped(n_cut, n_dropped)
@@ -135,7 +138,8 @@ def build(
 
 def summary(listing: Listing, manifest: pa.Table, clipped: Clipped) -> dict[str, Any]:
     """Counts and names of what is there, missing and left out (plain JSON values)."""
-    rows = manifest.select(["video_id", "split", "categories", "status", "error"]).to_pylist()
+    names = ["video_id", "split", "categories", "n_lost", "status", "error"]
+    rows = manifest.select(names).to_pylist()
     return {
         "n_videos": len(rows),
         "n_train": sum(row["split"] == "train" for row in rows),
@@ -146,7 +150,12 @@ def summary(listing: Listing, manifest: pa.Table, clipped: Clipped) -> dict[str,
         "n_events_dropped": clipped.n_dropped,
         "notes": listing.notes,
         "in_both_splits": _in_both_splits(manifest),
-        "unreadable": {row["video_id"]: row["error"] for row in rows if row["status"] != "ok"},
+        "salvaged": {
+            row["video_id"]: f"{row['n_lost']} frames lost; {row['error']}"
+            for row in rows
+            if row["status"] == "salvaged"
+        },
+        "unreadable": {r["video_id"]: r["error"] for r in rows if r["status"] == "unreadable"},
         "missing": listing.missing,
         "unlisted": listing.unlisted,
         "duplicated": listing.duplicated,
@@ -176,6 +185,7 @@ def summary_line(summary: Mapping[str, Any]) -> str:
     counts.append(f"{summary['n_test']} test" if summary["n_test"] else "no test split")
     text = f"{summary['n_videos']} videos ({', '.join(counts)}, {summary['n_abnormal']} abnormal)"
     for key in (
+        "salvaged",
         "unreadable",
         "missing",
         "unlisted",

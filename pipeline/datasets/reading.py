@@ -7,11 +7,13 @@ from functools import partial
 from typing import Any
 
 import pyarrow as pa
+from tqdm import tqdm
 
 from pipeline import imported, pieces
-from pipeline.config import FeaturesSource, Source
+from pipeline.atomic import UnwritableError
+from pipeline.config import Decode, FeaturesSource, Source
 from pipeline.datasets.listing import Video
-from pipeline.digests import sha256_of
+from pipeline.digests import installed, sha256_of
 from pipeline.errors import UserError
 from pipeline.video import probe
 
@@ -32,18 +34,26 @@ class Reader:
     said: Callable[[Video], str] = lambda video: ""
 
     def digests(self, videos: Iterable[Video]) -> tuple[dict[str, str], dict[str, str]]:
-        """Digests by video id, and the reason by video id where a file cannot be read."""
+        """Digests by video id, and the reason by video id where a file cannot be read.
+
+        Raises `UnwritableError` where the work store cannot be written to.
+        """
         done: dict[str, str] = {}
         failed: dict[str, str] = {}
-        with ThreadPoolExecutor() as pool:  # hashing releases the interpreter lock
+        pool = ThreadPoolExecutor()  # hashing releases the interpreter lock
+        try:
             futures = {v.video_id: pool.submit(self.digest, self.request(v)) for v in videos}
-        for video_id, future in futures.items():
-            try:
-                done[video_id] = future.result()
-            except OSError as error:
-                failed[video_id] = f"cannot be read: {error.strerror or error}"
-            except UserError as error:
-                failed[video_id] = str(error)
+            for video_id, future in tqdm(futures.items(), "digest", unit="video", disable=None):
+                try:
+                    done[video_id] = future.result()
+                except UnwritableError:  # the work store's fault, and no video's
+                    raise
+                except OSError as error:
+                    failed[video_id] = f"cannot be read: {error.strerror or error}"
+                except UserError as error:
+                    failed[video_id] = str(error)
+        finally:
+            pool.shutdown(cancel_futures=True)
         return done, failed
 
     def sources(
@@ -57,17 +67,22 @@ class Reader:
         ]
 
 
-def of_videos(source: Source) -> Reader:
+def of_videos(source: Source, decode: Decode) -> Reader:
     """Video files: any source but imported features."""
+    settings = {
+        "decoder": decode.decoder,
+        "salvage": decode.salvage,
+        "libraries": installed("av", "decord"),
+    }
     return Reader(
         request=lambda video: video.path,
         digest=sha256_of,
-        recipe=pieces.Recipe("probe", probe.VERSION, {}),
-        make=probe.make,
+        recipe=pieces.Recipe("probe", probe.VERSION, settings),
+        make=partial(probe.Probe, decode),
     )
 
 
-def of_features(source: FeaturesSource) -> Reader:
+def of_features(source: FeaturesSource, decode: Decode) -> Reader:
     """Files of features; a probe depends on the table's `n_frames` and `fps` too."""
     settings = {"frames_per_feature": source.frames_per_feature, "fps": source.fps}
     return Reader(

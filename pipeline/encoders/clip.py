@@ -1,13 +1,10 @@
-"""CLIP's image and text towers, through open_clip.
+"""CLIP through open_clip: which model, what decides its features, and building it.
 
 One code path for OpenAI's ViT-L/14 and for the small randomly initialised model of the demo
-(`clip_models/tiny.json`). The call that builds an encoder is made in a worker process; see
-`pipeline.engine`.
+(`clip_models/tiny.json`). The towers at work: `images.py`, `text.py`.
 """
 
-import io
 import logging
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,23 +12,25 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import torch
-from PIL import Image
 
 from pipeline import tables
 from pipeline.config import Clip
-from pipeline.devices import pick_device
 from pipeline.digests import installed, sha256_of
+from pipeline.encoders.preprocess import Preprocess
 from pipeline.encoders.torchvision_guard import import_torchvision
 from pipeline.errors import UserError
 
 import_torchvision()
 import open_clip  # noqa: E402  (the guard must run first)
+from open_clip.transform import PreprocessCfg, merge_preprocess_dict  # noqa: E402
 
-IMAGE_VERSION = 1  # raise when image features change for the same settings and frames
-TEXT_VERSION = 1  # raise when text features change for the same settings and captions
+IMAGE_VERSION = 2  # raise when image features change for the same settings and frames
+TEXT_VERSION = 2  # raise when text features change for the same settings and captions
 RANDOM = "random"  # value of `clip.pretrained` for untrained, seeded weights
 
 open_clip.add_model_config(Path(__file__).parent / "clip_models")
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def model_config(settings: Clip) -> dict[str, Any]:
@@ -52,8 +51,16 @@ def model_config(settings: Clip) -> dict[str, Any]:
     return dict(config)
 
 
+def preprocess(settings: Clip) -> Preprocess:
+    """How the model's images are prepared, known without building it."""
+    tagged = open_clip.get_pretrained_cfg(settings.model, settings.pretrained) or {}
+    config = merge_preprocess_dict(PreprocessCfg(), tagged)
+    size = model_config(settings)["vision_cfg"].get("image_size", config["size"])
+    return Preprocess.of(config | {"size": size}, settings.model)
+
+
 def identity(settings: Clip) -> dict[str, Any]:
-    """All that decides the encoder's features, for a piece's key.
+    """All that decides a tower's embeddings of its input, for a piece's key.
 
     The model's configuration and not its name alone; of a local checkpoint its content.
     """
@@ -62,8 +69,15 @@ def identity(settings: Clip) -> dict[str, Any]:
         "config": model_config(settings),
         "pretrained": sha256_of(local) if local.is_file() else settings.pretrained,
         "seed": settings.seed if settings.pretrained == RANDOM else None,
-        "libraries": installed("open_clip_torch", "torch", "pillow"),
+        "precision": settings.precision,
+        "libraries": installed("open_clip_torch", "torch"),
     }
+
+
+def image_identity(settings: Clip) -> dict[str, Any]:
+    """All that decides the image features of given frames, for a piece's key."""
+    libraries = {"preprocess": preprocess(settings).identity()} | installed("simplejpeg")
+    return identity(settings) | libraries
 
 
 def feature_width(settings: Clip) -> int:
@@ -71,85 +85,49 @@ def feature_width(settings: Clip) -> int:
     return int(model_config(settings)["embed_dim"])
 
 
-def build(settings: Clip, device: torch.device) -> tuple[Any, Any]:
-    """(model in eval mode on `device`, image preprocessing).
+def build(settings: Clip, device: torch.device) -> Any:
+    """The model in eval mode on `device`, its weights in `settings.precision`.
 
-    Random weights are the same for the same `settings.seed` on every machine. On a CPU the process
-    keeps to one thread: workers are processes, and features do not depend on their number.
+    Weights are cast once, the LayerNorms but kept in fp32 (open_clip's `precision`).
+    Autocast, which casts frozen weights again in every call, gave embeddings as far from fp32
+    at up to six times the time. Random weights are the same for the same `settings.seed` on every
+    machine. On a CPU the process keeps to one thread: workers are processes, and features do
+    not depend on their number. On a GPU fp32 is fp32: convolutions do not use TF32.
     """
     model_config(settings)
     if device.type == "cpu":
         torch.set_num_threads(1)
+    else:
+        torch.backends.cudnn.allow_tf32 = False
     pretrained = None if settings.pretrained == RANDOM else settings.pretrained
     if pretrained is None:  # open_clip would warn of what was asked for
         logging.getLogger().addFilter(_not_about_random_weights)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
-        model, _, preprocess = open_clip.create_model_and_transforms(
-            settings.model, pretrained=pretrained, device=device
+        model = open_clip.create_model(
+            settings.model, pretrained=pretrained, precision=settings.precision, device=device
         )
-    return model.eval().requires_grad_(False), preprocess
+    _check_preprocess(settings, model)
+    return model.eval().requires_grad_(False)
+
+
+def _check_preprocess(settings: Clip, model: Any) -> None:
+    """What the cache key says must be what the built model expects."""
+    built = Preprocess.of(model.visual.preprocess_cfg, settings.model)
+    if built != preprocess(settings):
+        raise UserError(
+            f"clip.model: '{settings.model}' expects images prepared as {built}, but its "
+            f"configuration says {preprocess(settings)}; choose another model"
+        )
 
 
 def _not_about_random_weights(record: logging.LogRecord) -> bool:
     return "No pretrained weights loaded" not in record.getMessage()
 
 
-class ImageEncoder:
-    """From a frames piece (schema `tables.FRAMES`) to one feature a snippet.
-
-    Each frame's embedding is L2-normalised, then averaged over the snippet's frames.
-    """
-
-    def __init__(self, settings: Clip, device: str, batch_size: int) -> None:
-        self.device = pick_device(device)
-        self.batch_size = batch_size
-        self.model, self.preprocess = build(settings, self.device)
-
-    def __call__(self, frames: Path) -> pa.Table:
-        """Features (T, D) of the video whose frames lie at that path."""
-        table = tables.read(frames, tables.FRAMES)
-        index, jpegs = (table.column(name).to_pylist() for name in ("frame_index", "image"))
-        distinct = {
-            number: jpeg
-            for numbers, images in zip(index, jpegs, strict=True)
-            for number, jpeg in zip(numbers, images, strict=True)
-        }
-        row_of = {number: row for row, number in enumerate(distinct)}
-        embedded = self._embed(list(distinct.values()))
-        rows = np.array([[row_of[number] for number in numbers] for numbers in index])
-        return feature_table(embedded[rows].mean(axis=1))
-
-    @torch.no_grad()
-    def _embed(self, jpegs: Sequence[bytes]) -> npt.NDArray[np.float32]:
-        """Unit embeddings (N, D) of N encoded images."""
-        parts = []
-        for start in range(0, len(jpegs), self.batch_size):
-            batch = torch.stack(
-                [
-                    self.preprocess(Image.open(io.BytesIO(jpeg)))
-                    for jpeg in jpegs[start : start + self.batch_size]
-                ]
-            )
-            embedded = self.model.encode_image(batch.to(self.device), normalize=True)
-            parts.append(embedded.float().cpu().numpy())
-        return np.concatenate(parts)
-
-
-class TextEncoder:
-    """From a video's captions to one L2-normalised feature a snippet."""
-
-    def __init__(self, settings: Clip, device: str) -> None:
-        self.device = pick_device(device)
-        self.model, _ = build(settings, self.device)
-        self.tokenizer = open_clip.get_tokenizer(settings.model)
-
-    @torch.no_grad()
-    def __call__(self, captions: Sequence[str]) -> pa.Table:
-        """Features (T, D). Captions beyond the context length are cut, keeping the end token."""
-        tokens = self.tokenizer(list(captions)).to(self.device)
-        embedded = self.model.encode_text(tokens, normalize=True)
-        return feature_table(embedded.float().cpu().numpy())
+def tokenizer(settings: Clip) -> Any:
+    """From a list of captions (n) to tokens (n, context length), cut to fit."""
+    return open_clip.get_tokenizer(settings.model)
 
 
 class TokenCounter:
@@ -157,7 +135,7 @@ class TokenCounter:
 
     def __init__(self, settings: Clip) -> None:
         self.context_length = int(model_config(settings)["text_cfg"].get("context_length", 77))
-        self.tokenizer = open_clip.get_tokenizer(settings.model)
+        self.tokenizer = tokenizer(settings)
 
     def __call__(self, caption: str) -> tuple[int, bool]:
         """(number of tokens, whether the text tower will see only a part)."""

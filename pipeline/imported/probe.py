@@ -7,7 +7,7 @@ from pipeline.config import FeaturesSource
 from pipeline.imported.array import features_of
 from pipeline.imported.request import FeaturesError, Request
 
-PROBE_VERSION = 1  # raise when a probe's row changes for the same features and settings
+PROBE_VERSION = 2  # raise when a probe's row changes for the same features and settings
 
 
 class Probe:
@@ -29,6 +29,9 @@ class Probe:
             "fps": self.settings.fps if request.fps is None else request.fps,
             "width": 0,
             "height": 0,
+            "way": "features",
+            "n_lost": 0,
+            "damage": "",
         }
         return pa.Table.from_pylist([row], schema=tables.PROBE)
 

@@ -9,16 +9,28 @@ computes nothing, and two videos of equal content share a piece.
 
 from pipeline.pieces.assembling import assemble, link_each
 from pipeline.pieces.computing import Computed, Job, check_failures, compute
+from pipeline.pieces.linking import check_file_names
+from pipeline.pieces.pruning import Contents, Pruned, contents, prune
+from pipeline.pieces.refilling import refill, refill_rows
 from pipeline.pieces.store import Recipe, Store, key_of
+from pipeline.pieces.verifying import missing_keys
 
 __all__ = [
     "Computed",
+    "Contents",
     "Job",
+    "Pruned",
     "Recipe",
     "Store",
     "assemble",
     "check_failures",
+    "check_file_names",
     "compute",
+    "contents",
     "key_of",
     "link_each",
+    "missing_keys",
+    "prune",
+    "refill",
+    "refill_rows",
 ]

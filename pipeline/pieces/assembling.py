@@ -1,27 +1,23 @@
 """From pieces to a stage's output: one table, or one file a video."""
 
-import errno
-import os
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
 import pyarrow as pa
 
 from pipeline import tables
-from pipeline.atomic import atomic_path
+from pipeline.atomic import UnwritableError, sweep
 from pipeline.pieces.computing import Job
+from pipeline.pieces.linking import check_file_names, place
 from pipeline.pieces.store import Store
-
-# Another file system, one without hard links, or too many links to one file.
-NO_LINKS = (errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK)
 
 
 def assemble(jobs: Iterable[Job], store: Store, out: Path) -> int:
     """Join pieces into one table with `video_id` and `key`, in job order; return its rows.
 
-    The bytes depend on the pieces and their order alone.
+    The bytes depend on the pieces and their order alone. Memory holds one row group.
     """
+    sweep(out.parent, below=False)
     schema = tables.with_video(store.schema)
     return tables.write_stream((_labelled(job, store) for job in jobs), out, schema)
 
@@ -34,14 +30,21 @@ def _labelled(job: Job, store: Store) -> pa.Table:
 
 
 def link_each(jobs: Iterable[Job], store: Store, folder: Path) -> None:
-    """Put each piece at `<folder>/<video_id>.parquet` by hard link, or by copy across disks."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Make `folder` hold each piece as `<video_id>.parquet`, by hard link or by copy across disks.
+
+    Tables of other videos are removed: a stage must not take a piece of yesterday for one of
+    today. Raises `UserError` before anything is changed when an id cannot be a file's name.
+    """
+    jobs = list(jobs)
+    check_file_names(job.video_id for job in jobs)
+    own = {folder / f"{job.video_id}.parquet" for job in jobs}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        sweep(folder)
+        for path in folder.rglob("*.parquet"):
+            if path not in own:
+                path.unlink()
+    except OSError as error:
+        raise UnwritableError.of(folder, error) from error
     for job in jobs:
-        with atomic_path(folder / f"{job.video_id}.parquet") as temporary:
-            temporary.unlink(missing_ok=True)  # never write through a link into the store
-            try:
-                os.link(store.path(job.key), temporary)
-            except OSError as error:
-                if error.errno not in NO_LINKS:
-                    raise
-                shutil.copyfile(store.path(job.key), temporary)
+        place(store.path(job.key), folder / f"{job.video_id}.parquet")

@@ -1,6 +1,6 @@
 """Making the pieces that the store lacks, in worker processes."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -8,10 +8,12 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline import engine
-from pipeline.atomic import sweep
+from pipeline.atomic import UnwritableError, sweep
 from pipeline.config import Runtime
 from pipeline.errors import UserError
+from pipeline.pieces.in_use import InUse
 from pipeline.pieces.store import Store
+from pipeline.pieces.verifying import missing_keys
 
 
 @dataclass(frozen=True)
@@ -25,11 +27,15 @@ class Job:
 
 @dataclass
 class Computed:
-    """What became of the jobs: pieces in job order, and failures by video id."""
+    """What became of the jobs: pieces in job order, and failures by video id.
+
+    As long as this lives, nobody prunes the stage's pieces.
+    """
 
     done: list[Job] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
     n_reused: int = 0
+    in_use: InUse | None = field(default=None, repr=False, compare=False)
 
     def summary(self) -> str:
         """One line: how many pieces were computed, reused and left out."""
@@ -46,28 +52,36 @@ def compute(
     workers: int | None = None,
     gpu: bool = False,
     together: int | None = None,
+    missing: Collection[str] | None = None,
 ) -> Computed:
     """Make the pieces that `store` lacks, in worker processes, and say what became of all jobs.
 
     `make` builds the function from a job's source to its piece (see `engine.run`, also for
     `workers` and `gpu`). With `together`, it builds a function from up to that many sources
     to pairs of a source's position and its piece, or the exception in its place, in any order:
-    videos that share batches. Jobs of one key are computed once. Raises `UserError` when
+    videos that share batches. Jobs of one key are computed once. `missing` are the keys that
+    the store lacks, where the caller has just looked (`missing_keys`). Raises `UserError` when
     more than `runtime.max_failed_share` of the jobs fail; pieces already made stay in the store.
     """
-    sweep(store.root / store.stage)
-    held = {key for key in {job.key for job in jobs} if store.holds(key)}
-    missing = list({job.key: job for job in jobs if job.key not in held}.values())
+    folder = store.root / store.stage
+    in_use = InUse(folder)  # before looking: what is found must stay
+    sweep(folder)
+    lacking = missing_keys(store, (job.key for job in jobs)) if missing is None else set(missing)
+    wanted = list({job.key: job for job in jobs if job.key in lacking}.values())
     save = partial(_Saving, make if together else partial(_OneByOne, make), store)
     run = partial(engine.run, save, runtime=runtime, size=len, workers=workers, gpu=gpu)
-    failed, unfinished = _failures(run, missing, together or 1, store.stage)
-    alone = [job for job in unfinished if not store.holds(job.key)]  # one of them is to blame
-    failed |= _failures(run, alone, 1, f"{store.stage}, again alone")[0]
-    sweep(store.root / store.stage)
+    try:
+        failed, unfinished = _failures(run, wanted, together or 1, store.stage)
+        still = missing_keys(store, (job.key for job in unfinished))
+        alone = [job for job in unfinished if job.key in still]  # one of them is to blame
+        failed |= _failures(run, alone, 1, f"{store.stage}, again alone")[0]
+    finally:
+        sweep(folder)
     computed = Computed(
         done=[job for job in jobs if job.key not in failed],
         failed={job.video_id: failed[job.key] for job in jobs if job.key in failed},
-        n_reused=sum(job.key in held for job in jobs),
+        n_reused=sum(job.key not in lacking for job in jobs),
+        in_use=in_use,
     )
     check_failures(computed.failed, len(jobs), store.stage, runtime.max_failed_share)
     return computed
@@ -101,7 +115,7 @@ class _OneByOne:
         for position, source in enumerate(sources):
             try:
                 yield position, self.function(source)
-            except engine.FatalError:
+            except (engine.FatalError, engine.SpoiledError):
                 raise
             except Exception as error:  # a row in a table, not a crash
                 yield position, error
@@ -131,10 +145,9 @@ class _Saving:
     def _save(self, key: str, piece: pa.Table) -> None:
         try:
             self.store.save(key, piece)
-        except OSError as error:
+        except UnwritableError as error:
             raise engine.FatalError(
-                f"cannot write to the work store {self.store.root}: {error}; "
-                "make room or change runtime.store, then run again: nothing computed is lost"
+                f"cannot write to the work store {self.store.root} (runtime.store): {error}"
             ) from error
 
 

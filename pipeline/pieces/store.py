@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,8 @@ import pyarrow as pa
 
 from pipeline import tables
 from pipeline.errors import UserError
+
+ABSENT = "absent"
 
 
 @dataclass(frozen=True)
@@ -50,24 +51,40 @@ class Store:
     def load(self, key: str) -> pa.Table:
         """Read a piece; a `UserError` when it is absent, damaged, or of another key or schema."""
         path = self.path(key)
-        piece = tables.read(path, self.schema)
-        if key_of(path) != key:
-            raise UserError(f"{path} holds the piece of another key")
+        if not path.exists():
+            raise UserError(f"{path} is gone from the work store; run again: it is made again")
+        piece = tables.read(path, self.schema, sealed=True)
+        _check_key(path, piece.schema, key)
         return piece
 
-    def holds(self, key: str) -> bool:
-        """Whether a whole, readable piece is there; a damaged one is removed with a warning."""
-        if not self.path(key).exists():
-            return False
+    def fault(self, key: str) -> str | None:
+        """Why the piece of that key cannot be used; None when it can, `ABSENT` when there is none.
+
+        Every byte is verified, no row decoded. Raises `tables.UnreadableError` when the system
+        refuses to read the file: it may be whole.
+        """
+        path = self.path(key)
+        if not path.exists():
+            return ABSENT
         try:
-            self.load(key)
+            schema = tables.verified_schema(path)
+            tables.check(schema.empty_table(), self.schema, str(path))
+            _check_key(path, schema, key)
+        except tables.UnreadableError:
+            raise
         except UserError as error:
-            print(f"recomputing a damaged piece: {error}", file=sys.stderr)
-            self.path(key).unlink(missing_ok=True)
-            return False
-        return True
+            return str(error) if path.exists() else ABSENT
+        return None
+
+
+def _check_key(path: Path, schema: pa.Schema, key: str) -> None:
+    if tables.metadata_of(schema).get("key") != key:
+        raise UserError(f"{path} holds the piece of another key")
 
 
 def key_of(path: Path) -> str:
     """The key of the piece that a file is a link or copy of."""
-    return str(tables.metadata(path)["key"])
+    key = tables.metadata(path).get("key")
+    if not isinstance(key, str):
+        raise UserError(f"{path} is no piece: its metadata names no key; remove it and `dvc repro`")
+    return key

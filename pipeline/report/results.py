@@ -71,7 +71,7 @@ class Results:
         """Manifest rows of the scored test videos; without any score, of all that are usable."""
         rows = self.manifest
         if self.shown.empty:
-            return rows[(rows["split"] == "test") & (rows["status"] == "ok")]
+            return rows[(rows["split"] == "test") & rows["status"].isin(tables.USABLE)]
         return rows[rows["video_id"].isin(self.shown["video_id"])]
 
     def check(self) -> None:

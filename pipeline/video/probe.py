@@ -1,34 +1,24 @@
-"""What a video file is: length, rate, size."""
+"""What a video file is, as a row of the manifest."""
 
-from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import pyarrow as pa
 
 from pipeline import tables
-from pipeline.video.decode import open_video
+from pipeline.config import Decode
+from pipeline.video.reading import survey
 
-VERSION = 1  # raise when a probe's row changes for the same file
-
-
-def probe(path: Path) -> pa.Table:
-    """One row of schema `tables.PROBE`.
-
-    Decodes the first and the last frame, since a truncated file still states its full
-    length. Raises `DecodeError` when either cannot be had.
-    """
-    recording = open_video(path)
-    first = recording.frames([0])[0]
-    recording.frames([recording.n_frames - 1])
-    row = {
-        "n_frames": recording.n_frames,
-        "fps": recording.fps,
-        "width": first.shape[1],
-        "height": first.shape[0],
-    }
-    return pa.Table.from_pylist([row], schema=tables.PROBE)
+VERSION = 2  # raise when a probe's row changes for the same file
 
 
-def make() -> Callable[[Path], pa.Table]:
-    """What a worker calls for each video (see `pipeline.engine`)."""
-    return probe
+class Probe:
+    """From a video file to one row of schema `tables.PROBE`."""
+
+    def __init__(self, settings: Decode) -> None:
+        self.settings = settings
+
+    def __call__(self, path: Path) -> pa.Table:
+        """See `opening.survey`; raises `DecodeError` for a file that is not to be used."""
+        found = survey(path, self.settings.decoder, salvage=self.settings.salvage)
+        return pa.Table.from_pylist([asdict(found)], schema=tables.PROBE)

@@ -33,6 +33,7 @@ def frames_by_manifest(
     """0/1 by frame of each listed video, from the events of its manifest row."""
     probes = {
         v.video_id: {"n_frames": lengths[v.video_id], "fps": 30.0, "width": 1, "height": 1}
+        | {"way": "index", "n_lost": 0, "damage": ""}
         for v in listing.videos
     }
     table, clipped = manifest.build(listing, {}, probes, {})

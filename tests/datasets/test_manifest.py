@@ -6,12 +6,28 @@ import numpy as np
 import pytest
 
 from pipeline import tables
-from pipeline.config import FeaturesSource, FolderSource
+from pipeline.config import Decode, FeaturesSource, FolderSource
 from pipeline.datasets import manifest
 from pipeline.datasets.listing import Event, Listing, Video
 from pipeline.errors import UserError
 
-PROBE = {"n_frames": 100, "fps": 25.0, "width": 64, "height": 48}
+DECODE = Decode(
+    snippets=8,
+    frames_per_snippet=4,
+    max_short_side=448,
+    jpeg_quality=90,
+    decoder="auto",
+    salvage=False,
+)
+PROBE = {
+    "n_frames": 100,
+    "fps": 25.0,
+    "width": 64,
+    "height": 48,
+    "way": "index",
+    "n_lost": 0,
+    "damage": "",
+}
 
 
 def test_events_are_clipped_to_the_video_and_counted() -> None:
@@ -94,6 +110,7 @@ def test_the_summary_names_everything_that_does_not_fit() -> None:
         "n_events_dropped": 0,
         "notes": ["no events"],
         "in_both_splits": [],
+        "salvaged": {},
         "unreadable": {},
         "missing": ["m"],
         "unlisted": ["raw/u.mp4"],
@@ -172,11 +189,28 @@ def test_an_empty_folder_is_an_error_too(tmp_path: Path) -> None:
         manifest.list_videos(tmp_path, folder())
 
 
-def test_video_files_are_read_as_before() -> None:
-    reader = manifest.reader(folder())
+def test_how_video_files_are_decoded_is_part_of_their_probe_s_key() -> None:
     video = Video("a", Path("a.mp4"), "train", n_frames=7)
+    reader = manifest.reader(folder(), DECODE)
     assert reader.sources([video], {"a": "00"}) == [("a", "00", Path("a.mp4"))]
-    assert (reader.recipe.stage, reader.recipe.settings) == ("probe", {})
+    keys = {
+        manifest.reader(folder(), DECODE.model_copy(update=changed)).recipe.key("00")
+        for changed in ({}, {"decoder": "pyav"}, {"salvage": True}, {"jpeg_quality": 10})
+    }
+    assert len(keys) == 3  # a JPEG's quality says nothing of the file
+
+
+def test_a_salvaged_video_is_used_and_named() -> None:
+    listing = Listing([Video("a", Path("a.mp4"), "train")], [])
+    damaged = PROBE | {"way": "salvage", "n_lost": 7, "damage": "cut short"}
+    table, clipped = manifest.build(listing, {"a": "00"}, {"a": damaged}, {})
+    row = table.to_pylist()[0]
+    assert (row["status"], row["error"], row["n_lost"]) == ("salvaged", "cut short", 7)
+    assert row["status"] in tables.USABLE
+    summary = manifest.summary(listing, table, clipped)
+    assert summary["salvaged"] == {"a": "7 frames lost; cut short"}
+    assert summary["unreadable"] == {}
+    assert "1 salvaged" in manifest.summary_line(summary)
 
 
 def features(**changes: object) -> FeaturesSource:
@@ -184,7 +218,7 @@ def features(**changes: object) -> FeaturesSource:
 
 
 def test_what_a_table_says_of_features_is_part_of_their_key() -> None:
-    reader = manifest.reader(features())
+    reader = manifest.reader(features(), DECODE)
     video = Video("a", Path("a.npy"), "train", n_frames=7)
     keys = {
         reader.recipe.key(source[1])
@@ -193,7 +227,7 @@ def test_what_a_table_says_of_features_is_part_of_their_key() -> None:
     }
     assert len(keys) == 3
     for changed in ({"frames_per_feature": 16}, {"fps": 24.0}):
-        other = manifest.reader(features(**changed))
+        other = manifest.reader(features(**changed), DECODE)
         assert other.recipe.key("00") != reader.recipe.key("00")
 
 
@@ -201,11 +235,11 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     (tmp_path / "a.npy").write_text("no array")
     np.save(tmp_path / "b.npy", np.ones((4, 3), dtype=np.float32))
     videos = [Video(name, tmp_path / f"{name}.npy", "train") for name in "abc"]
-    done, failed = manifest.reader(features()).digests(videos)
+    done, failed = manifest.reader(features(), DECODE).digests(videos)
     assert list(done) == ["b"]
     assert list(failed) == ["a", "c"]
     assert "a.npy" in failed["a"]
-    done, failed = manifest.reader(folder()).digests(videos)
+    done, failed = manifest.reader(folder(), DECODE).digests(videos)
     assert list(done) == ["a", "b"]
     assert failed == {"c": "cannot be read: No such file or directory"}
 

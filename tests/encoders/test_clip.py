@@ -6,67 +6,39 @@ import torch
 from pydantic import ValidationError
 
 from pipeline import tables
-from pipeline.config import Clip, Decode, RulesCaption
-from pipeline.digests import sha256_of
-from pipeline.encoders import clip
+from pipeline.config import Clip, RulesCaption
+from pipeline.encoders import clip, preprocess
 from pipeline.encoders.captioners.captioner import SnippetCaptions
+from pipeline.encoders.images import ImageEncoder
 from pipeline.errors import UserError
-from pipeline.video import decode
-from tests.videos import write_video
+from tests.encoders.pictures import features_of, write_frames
 
 TINY = Clip(model="tiny", pretrained="random")
-DECODE = Decode(snippets=4, frames_per_snippet=4, max_short_side=448, jpeg_quality=90)
 
 
 @pytest.fixture(scope="module")
 def frames(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("frames")
-    video = write_video(folder / "v.mp4", 40)
-    table = decode.Sampler(DECODE)(decode.Request(video, sha256_of(video), 40))
-    tables.write(table, folder / "v.parquet", tables.FRAMES, {"key": "k"})
-    return folder / "v.parquet"
+    path = tmp_path_factory.mktemp("frames") / "v.parquet"
+    return write_frames(path, [[0, 1, 2, 3], [4, 5, 6, 7]])
 
 
-def features_of(table: object) -> np.ndarray:
-    return np.stack(table["feature"].to_numpy())  # type: ignore[index]
-
-
-def test_image_features_are_the_mean_of_unit_frame_embeddings(frames: Path) -> None:
-    encoder = clip.ImageEncoder(TINY, "cpu", batch_size=64)
-    table = encoder(frames)
-    tables.check(table, tables.feature_piece(clip.feature_width(TINY)), "piece")
-    jpegs = tables.read(frames)["image"].to_pylist()
-    for row, images in zip(features_of(table), jpegs, strict=True):
-        one_by_one = np.concatenate([encoder._embed([image]) for image in images])
-        np.testing.assert_allclose(np.linalg.norm(one_by_one, axis=1), 1, rtol=1e-5)
-        np.testing.assert_allclose(row, one_by_one.mean(axis=0), atol=1e-5)
-
-
-def test_features_do_not_depend_on_the_batch_size(frames: Path) -> None:
-    large, small = (clip.ImageEncoder(TINY, "cpu", size)(frames) for size in (64, 3))
-    np.testing.assert_allclose(features_of(large), features_of(small), atol=1e-5)
+def features(settings: Clip, frames: Path) -> np.ndarray:
+    ((_, table),) = ImageEncoder(settings, device="cpu", batch_size=64)([frames])
+    return features_of(table)
 
 
 def test_random_weights_follow_their_seed_and_leave_the_random_state_alone(frames: Path) -> None:
     state = torch.random.get_rng_state()
-    first, again = (features_of(clip.ImageEncoder(TINY, "cpu", 64)(frames)) for _ in range(2))
+    first, again = (features(TINY, frames) for _ in range(2))
     assert torch.equal(state, torch.random.get_rng_state())
     np.testing.assert_array_equal(first, again)
-    other = clip.ImageEncoder(TINY.model_copy(update={"seed": 1}), "cpu", 64)(frames)
-    assert np.abs(features_of(other) - first).max() > 0.01
+    other = features(TINY.model_copy(update={"seed": 1}), frames)
+    assert np.abs(other - first).max() > 0.01
 
 
 def test_snippets_that_look_different_get_different_features(frames: Path) -> None:
-    features = features_of(clip.ImageEncoder(TINY, "cpu", 64)(frames))
-    assert np.abs(features[0] - features[2]).max() > 1e-3
-
-
-def test_text_features_are_unit_vectors_that_tell_captions_apart() -> None:
-    encoder = clip.TextEncoder(TINY, "cpu")
-    features = features_of(encoder(["a red car", "a red car", "a blue van", "", "word " * 200]))
-    np.testing.assert_allclose(np.linalg.norm(features, axis=1), 1, rtol=1e-5)
-    np.testing.assert_array_equal(features[0], features[1])
-    assert np.abs(features[0] - features[2]).max() > 1e-3
+    first, second = features(TINY, frames)
+    assert np.abs(first - second).max() > 1e-3
 
 
 @pytest.mark.parametrize(
@@ -106,9 +78,31 @@ def test_identity_holds_all_that_decides_the_features(
     before = clip.identity(local), clip.identity(TINY)
     weights.write_bytes(b"two")
     assert clip.identity(local) != before[0]
-    monkeypatch.setattr(clip, "model_config", lambda _: {"layers": 2})
-    assert clip.identity(TINY) != before[1]
     assert clip.identity(TINY) != clip.identity(TINY.model_copy(update={"seed": 1}))
+    assert clip.identity(TINY) != clip.identity(TINY.model_copy(update={"precision": "bf16"}))
+    config = clip.model_config(TINY)
+    monkeypatch.setattr(clip, "model_config", lambda _: config | {"layers": 2})
+    assert clip.identity(TINY) != before[1]
+
+
+def test_how_images_are_prepared_decides_image_features_and_no_text_features(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    image, text = clip.image_identity(TINY), clip.identity(TINY)
+    assert image["preprocess"]["size"] == 64
+    assert set(text) < set(image)
+    monkeypatch.setattr(preprocess, "METHOD", "another way")
+    assert clip.image_identity(TINY) != image
+    assert clip.identity(TINY) == text
+
+
+def test_a_model_prepared_for_otherwise_than_recorded_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    other = preprocess.Preprocess(64, (0.5,) * 3, (0.5,) * 3, "bicubic")
+    monkeypatch.setattr(clip, "preprocess", lambda _: other)
+    with pytest.raises(UserError, match="choose another model"):
+        clip.build(TINY, torch.device("cpu"))
 
 
 def test_an_unknown_model_is_named() -> None:
@@ -118,12 +112,10 @@ def test_an_unknown_model_is_named() -> None:
         clip.feature_width(Clip(model="ViT-B-16-SigLIP", pretrained="random"))
 
 
-def test_weights_load_from_a_local_file(tmp_path: Path, frames: Path) -> None:
-    model, _ = clip.build(TINY.model_copy(update={"seed": 5}), torch.device("cpu"))
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_weights_load_from_a_local_file(tmp_path: Path, frames: Path, precision: str) -> None:
+    model = clip.build(TINY.model_copy(update={"seed": 5}), torch.device("cpu"))
     torch.save(model.state_dict(), tmp_path / "weights.pt")
-    local = Clip(model="tiny", pretrained=str(tmp_path / "weights.pt"))
-    seeded = Clip(model="tiny", pretrained="random", seed=5)
-    loaded, expected = (
-        features_of(clip.ImageEncoder(c, "cpu", 64)(frames)) for c in (local, seeded)
-    )
-    np.testing.assert_array_equal(loaded, expected)
+    local = Clip(model="tiny", pretrained=str(tmp_path / "weights.pt"), precision=precision)
+    seeded = Clip(model="tiny", pretrained="random", seed=5, precision=precision)
+    np.testing.assert_array_equal(features(local, frames), features(seeded, frames))

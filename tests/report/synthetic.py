@@ -128,7 +128,8 @@ def manifest() -> pd.DataFrame:
         {
             "video_id": video_id, "path": video_id, "sha256": "0", "split": "test",
             "categories": sorted({event["category"] for event in events}), "n_frames": N_FRAMES,
-            "fps": FPS, "width": 32, "height": 24, "events": events, "status": "ok", "error": "",
+            "fps": FPS, "width": 32, "height": 24, "way": "index", "n_lost": 0,
+            "events": events, "status": "ok", "error": "",
         }
         for video_id, events in EVENTS.items()
     ]  # fmt: skip
