@@ -6,7 +6,9 @@ chooses: the stream with the largest picture, frames of another size scaled to t
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from typing import Any, NamedTuple
 
 import av
@@ -118,9 +120,10 @@ def _turned(width: int, height: int, quarters: int) -> tuple[int, int]:
 def placed(path: Path) -> tuple[int, dict[int, Picture]]:
     """What still decodes of a damaged file, each picture at its place in time.
 
-    Returns how many packets show a frame, and the pictures by the rank of their time among the
-    packets' times; pictures that come out of the order of their times take these ranks in the order
-    in which they come. Raises `ValueError` where packets or frames have no times of their own.
+    Returns how many packets show a frame, and the pictures by the place of their time among the
+    packets' times (see `_by_the_clock`); pictures that come out of the order of their times take
+    these places in the order in which they come. Raises `ValueError` where packets or frames have
+    no times of their own.
     """
     with av.open(str(path), metadata_errors="replace") as container:
         stream = best_video(container)
@@ -128,13 +131,29 @@ def placed(path: Path) -> tuple[int, dict[int, Picture]]:
     shown = sequential(path, tolerant=True)
     if None in times or len(set(times)) < len(times):
         raise ValueError("packets without times of their own")
-    rank = {time: number for number, time in enumerate(sorted(times))}
+    rank = dict(zip(sorted(times), _by_the_clock(sorted(times)), strict=True))
     if any(frame.pts not in rank for frame in shown):
         raise ValueError("frames at times of no packet")
     places = sorted(rank[frame.pts] for frame in shown)
     if len(set(places)) < len(places):
         raise ValueError("several frames of one time")
     return len(times), {place: frame.picture for place, frame in zip(places, shown, strict=True)}
+
+
+def _by_the_clock(times: list[int]) -> list[int]:
+    """The number of each time: beats since the first where they come on a beat, else its rank."""
+    ranks = list(range(len(times)))
+    if len(times) < 2:
+        return ranks
+    gaps = [after - before for before, after in pairwise(times)]
+    beat = median(gaps)
+    numbers = [0]
+    for gap in gaps:
+        beats = round(gap / beat)
+        if beats < 1 or abs(gap / beat - beats) > 0.25:
+            return ranks
+        numbers.append(numbers[-1] + beats)
+    return numbers if numbers[-1] < 4 * len(times) else ranks
 
 
 def _readable(container: Any, stream: Any) -> Iterator[Any]:
