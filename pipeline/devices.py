@@ -6,7 +6,7 @@ from pipeline.config import Runtime
 from pipeline.errors import UserError
 
 # Enough that the few batches a call begins and ends with, when the GPU waits, are 1 % of its time.
-TOGETHER_ON_A_GPU = 32
+TOGETHER_ON_A_GPU = 16
 
 
 def pick_device(wanted: str) -> torch.device:
@@ -23,5 +23,6 @@ def videos_together(runtime: Runtime) -> int:
 
     One on CPUs, where they do not and small pieces of work keep all workers busy to the end.
     """
-    on_gpu = runtime.device == "cuda" or (runtime.device == "auto" and torch.cuda.is_available())
+    gpu_here = torch.cuda.is_available() or runtime.engine == "ray"  # or on Ray's other nodes
+    on_gpu = runtime.device == "cuda" or (runtime.device == "auto" and gpu_here)
     return TOGETHER_ON_A_GPU if on_gpu else 1

@@ -70,8 +70,8 @@ EVENT = pa.struct([("start", pa.int32()), ("end", pa.int32()), ("category", pa.s
 PROBE = _schema(
     ("n_frames", pa.int32()),
     ("fps", pa.float32()),
-    ("width", pa.int16()),
-    ("height", pa.int16()),
+    ("width", pa.int32()),
+    ("height", pa.int32()),
     ("way", pa.string()),
     ("n_lost", pa.int32()),
     ("damage", pa.string()),

@@ -38,15 +38,17 @@ def main(dataset: str, shard: Shard | None = None, rehash: bool = False) -> str:
         tables.PROBE,
         reader.make,
         sources,
-        params.runtime,
+        params.runtime
+        if shard is None
+        else params.runtime.model_copy(update={"max_failed_share": 1.0}),
         refill=None
         if source.brings
         else partial(refilling.refill_probes, reader.recipe, layout.manifest),
     )
     errors |= computed.failed
-    pieces.check_failures(errors, len(videos), "manifest", params.runtime.max_failed_share)
     if shard:
         return endings.finish_shard(replace(computed, failed=errors), layout, "manifest", shard)
+    pieces.check_failures(errors, len(videos), "manifest", params.runtime.max_failed_share)
     probes = {job.video_id: store.load(job.key).to_pylist()[0] for job in computed.done}
     table, clipped = manifest.build(listing, digests, probes, errors)
     metadata = {

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from pipeline import pieces, tables
 from pipeline.config import Runtime
+from pipeline.errors import UserError
 from pipeline.pieces.in_use import InUse
 from stages import endings, refilling
 from stages.layout import Layout
@@ -28,7 +29,14 @@ def usable_rows(layout: Layout) -> Iterator[dict[str, Any]]:
 
 
 def sampled_frames(layout: Layout) -> Iterator[Source]:
-    """The sampled frames of every video that has them, as sources."""
+    """The sampled frames of every video that has them, as sources.
+
+    Raises `UserError` where stage `decode` has not been run.
+    """
+    if not layout.frames.is_dir():
+        raise UserError(
+            f"{layout.frames} does not exist; `dvc repro decode@{layout.name}` builds it"
+        )
     for row in tables.iterate_rows(tables.read(layout.manifest, tables.MANIFEST)):
         path = layout.frames_of(row["video_id"])
         if path.exists():
@@ -55,6 +63,8 @@ def compute(
     store = pieces.Store(Path(runtime.store), recipe.stage, schema)
     jobs = [pieces.Job(video_id, recipe.key(key), source) for video_id, key, source in sources]
     own = [job for job in jobs if shard is None or shard.holds(job.key)]
+    if shard:  # a share may hold most of the bad videos; the run that assembles judges all
+        runtime = runtime.model_copy(update={"max_failed_share": 1.0})
     in_use = InUse(store.root / store.stage)  # what is found here must stay until it is used
     missing = pieces.missing_keys(store, (job.key for job in own))
     if missing and refill and (found := refill(store, missing)):

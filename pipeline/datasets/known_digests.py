@@ -8,7 +8,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from pipeline import pieces
+from pipeline.atomic import UnwritableError
 from pipeline.errors import UserError
+from pipeline.pieces.in_use import InUse
 
 STAGE = "digest"  # where the work store keeps them
 SCHEMA = pa.schema([pa.field("sha256", pa.string(), nullable=False)])
@@ -29,17 +31,30 @@ class KnownDigests:
         self.store = pieces.Store(root, STAGE, SCHEMA)
         self.recipe = pieces.Recipe(STAGE, 1, {})
         self.anew = anew
+        self.in_use = InUse(root / STAGE)  # nobody prunes them meanwhile
 
     def __call__(self, path: Path) -> str:
-        """The digest of the file's content; raises `OSError` when it cannot be read."""
+        """The digest of the file's content.
+
+        Raises `OSError` when it cannot be read, `UnwritableError` when the store cannot be written.
+        """
         key = self._key(path)
         if not self.anew and (known := self._known(key)):
             return known
         found = self.digest(path)
         settled = time.time() - path.stat().st_mtime > SETTLED_S
         if settled and self._key(path) == key:  # it was not written to meanwhile
-            self.store.save(key, pa.table({"sha256": [found]}, schema=SCHEMA))
+            self._save(key, found)
         return found
+
+    def _save(self, key: str, found: str) -> None:
+        try:
+            self.store.save(key, pa.table({"sha256": [found]}, schema=SCHEMA))
+        except UnwritableError as error:
+            root = self.store.root
+            raise UnwritableError(
+                f"cannot write to the work store {root} (runtime.store): {error}"
+            ) from error
 
     def _key(self, path: Path) -> str:
         state = path.stat()

@@ -18,6 +18,8 @@ CPU_BATCH = 32
 # How far a component of a unit embedding in fp32 may lie from that of another batch size.
 BATCH_TOLERANCE = 1e-5
 
+NOT_FINITE = "the encoder gave what is no number (overflow?); choose clip.precision bf16 or fp32"
+
 Prepare = Callable[[list[torch.Tensor]], torch.Tensor]
 Encode = Callable[[torch.Tensor], torch.Tensor]
 
@@ -38,9 +40,10 @@ class Embedded:
         for run in self.runs:
             if isinstance(self.found, Exception):
                 yield run, self.found
-            else:
-                yield run, self.found[start : start + len(run)].numpy()
-                start += len(run)
+                continue
+            own = self.found[start : start + len(run)]
+            yield run, own.numpy() if own.isfinite().all() else UserError(NOT_FINITE)
+            start += len(run)
 
 
 class Tower:

@@ -36,7 +36,6 @@ def outcomes(
     work: Sequence[Any],
     runtime: Runtime,
     *,
-    size: Callable[[Any], int],
     workers: int | None,
     gpus: Sequence[str],
     label: str,
@@ -48,7 +47,7 @@ def outcomes(
     """
     most = min(workers or len(gpus), len(gpus)) if gpus else workers or worker_count(runtime)
     count = min(most, len(work))
-    backlog = Backlog([runtime.timeout_s * size(part) for part in work])
+    backlog = Backlog([runtime.timeout_s] * len(work))
     with tempfile.TemporaryDirectory(prefix="workers-") as slots, on_sigterm(label):
         new_pool = partial(
             Pool,

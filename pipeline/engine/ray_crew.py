@@ -129,7 +129,9 @@ class Crew:
     def _lost(self, worker: RemoteWorker, error: Exception) -> None:
         """A worker died, by its work or with its node; Ray may not know yet."""
         unsure = isinstance(error, self.ray.exceptions.ActorUnavailableError)
-        if worker.setting_up is not None and worker.node in self._nodes() and not unsure:
+        nowhere = not worker.node or worker.node in self._nodes()  # it died before Ray placed it
+        if worker.setting_up is not None and nowhere and not unsure:
+            time.sleep(TICK_S)
             self.deaths_in_set_up += 1
             if self.deaths_in_set_up == SET_UPS:
                 raise FatalError(died_in_set_up(self.label))

@@ -43,7 +43,7 @@ def link_each(jobs: Iterable[Job], store: Store, folder: Path) -> None:
         sweep(folder)
         for path in folder.rglob("*.parquet"):
             if path not in own:
-                path.unlink()
+                path.unlink(missing_ok=True)
     except OSError as error:
         raise UnwritableError.of(folder, error) from error
     for job in jobs:

@@ -15,6 +15,8 @@ from pipeline.pieces.in_use import InUse
 from pipeline.pieces.store import Store
 from pipeline.pieces.verifying import missing_keys
 
+BATCHES = 32  # at least, of videos that are computed together: there may be many GPUs
+
 
 @dataclass(frozen=True)
 class Job:
@@ -70,8 +72,9 @@ def compute(
     wanted = list({job.key: job for job in jobs if job.key in lacking}.values())
     save = partial(_Saving, make if together else partial(_OneByOne, make), store)
     run = partial(engine.run, save, runtime=runtime, size=len, workers=workers, gpu=gpu)
+    some = min(together or 1, max(1, len(wanted) // BATCHES))
     try:
-        failed, unfinished = _failures(run, wanted, together or 1, store.stage)
+        failed, unfinished = _failures(run, wanted, some, store.stage)
         still = missing_keys(store, (job.key for job in unfinished))
         alone = [job for job in unfinished if job.key in still]  # one of them is to blame
         failed |= _failures(run, alone, 1, f"{store.stage}, again alone")[0]

@@ -24,9 +24,8 @@ __all__ = ["VERSION", "DecodeError", "Request", "Sampler", "identity", "source"]
 
 def identity(settings: Decode) -> dict[str, Any]:
     """All that decides the sampled frames of a video but whether it is salvaged."""
-    package = "decord" if settings.decoder == "decord" else "av"
-    shaping = settings.model_dump(exclude={"salvage"})
-    return {**shaping, "libraries": installed(package, "pillow", "simplejpeg")}
+    packages = ["av", "pillow", "simplejpeg", *(["decord"] if settings.decoder == "decord" else [])]
+    return {**settings.model_dump(exclude={"salvage"}), "libraries": installed(*packages)}
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,8 @@ class Request:
 def source(row: Mapping[str, Any]) -> tuple[str, Request]:
     """What identifies the video of a manifest row, for a piece's key, and the video to sample."""
     request = Request(Path(row["path"]), row["sha256"], row["n_frames"], row["way"])
-    return row["sha256"] + (" salvaged" if request.way == "salvage" else ""), request
+    salvaged = " salvaged" if request.way == "salvage" else ""
+    return f"{row['sha256']} {request.n_frames} frames{salvaged}", request
 
 
 class Sampler:

@@ -125,6 +125,16 @@ def test_another_error_costs_only_the_video_to_blame() -> None:
     assert own.batch_size == 8
 
 
+def test_what_is_no_number_is_an_error_of_its_video() -> None:
+    def overflowing(inputs: torch.Tensor) -> torch.Tensor:
+        return torch.where(inputs[:, :1] == 1, torch.nan, encode(inputs))
+
+    found = results(tower(overflowing), runs_of(2, 2, 2))
+    errors = {run.video: str(value) for run, value in found if isinstance(value, Exception)}
+    assert list(errors) == [1]
+    assert "what is no number" in errors[1]
+
+
 def test_a_broken_gpu_is_no_video_s_fault() -> None:
     def broken(_: torch.Tensor) -> torch.Tensor:
         raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 
 from tests.stages.small_dataset import SLOW, STORE, environment
 
@@ -145,16 +145,18 @@ class Run:
 
 def _mark_of(process: psutil.Process) -> str | None:
     try:
-        return process.environ().get(MARK)
+        mark: str | None = process.environ().get(MARK)
     except (psutil.NoSuchProcess, psutil.AccessDenied):  # gone meanwhile, or not ours
         return None
+    return mark
 
 
 def _arguments(process: psutil.Process) -> list[str]:
     try:
-        return process.cmdline()
+        arguments: list[str] = process.cmdline()
     except (psutil.NoSuchProcess, psutil.AccessDenied):
         return []
+    return arguments
 
 
 def _given(process: psutil.Process, beginning: str) -> bool:

@@ -133,7 +133,6 @@ def test_only_what_must_be_is_computed_and_it_comes_to_the_same(folder: Path) ->
     assert {name: grown[name] for name in digests(OWN.folder)} == digests(OWN.folder)
 
 
-@pytest.mark.xfail(strict=True, reason="the stage manifest prints no counts")
 def test_the_manifest_says_how_many_videos_it_probed(folder: Path) -> None:
     add(OWN.raw)
     assert counts(manifest.main("own")) == (1, 4, 0)

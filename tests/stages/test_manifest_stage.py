@@ -43,7 +43,7 @@ def test_the_stage_writes_rows_of_videos_with_events_in_seconds(
     said = stage.main("mine")
     assert said.endswith(
         "3 videos (2 train, 1 test, 1 abnormal), 1 unreadable, 1 in both splits, "
-        "1 events clipped to their video"
+        "1 events clipped to their video; 2 computed, 0 reused, 0 left out"
     )
     rows = tables.read(Layout("mine").manifest, tables.MANIFEST).to_pylist()
     assert [row["status"] for row in rows] == ["ok", "unreadable", "ok"]
@@ -64,7 +64,10 @@ def test_the_stage_writes_rows_of_features(
         "a.npy,train,,40,\nb.npy,validation,,,24\nc.npy,train,Fall,,\nd.npy,train,,,\n"
     )
     said = stage.main("mine")
-    assert said.endswith("4 videos (3 train, 1 validation, no test split, 1 abnormal)")
+    assert said.endswith(
+        "4 videos (3 train, 1 validation, no test split, 1 abnormal); "
+        "4 computed, 0 reused, 0 left out"
+    )
     assert "note: validation_share draws nothing" in capsys.readouterr().err
     rows = tables.read(Layout("mine").manifest, tables.MANIFEST).to_pylist()
     assert [(row["n_frames"], row["fps"], row["width"]) for row in rows] == [

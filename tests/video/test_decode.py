@@ -97,9 +97,21 @@ def test_a_way_gives_the_same_bytes_wherever_it_can_be_taken(tmp_path: Path) -> 
 
 def test_a_salvaged_video_is_another_source_than_a_sound_one(tmp_path: Path) -> None:
     row = {"path": "v.mp4", "sha256": "ab", "n_frames": 3, "way": "index"}
-    assert decode.source(row)[0] == "ab"
-    assert decode.source({**row, "way": "order"})[0] == "ab"
-    assert decode.source({**row, "way": "salvage"})[0] != "ab"
+    keys = [
+        decode.source({**row, **changed})[0]
+        for changed in ({}, {"way": "order"}, {"way": "salvage"}, {"n_frames": 4}, {"sha256": "a"})
+    ]
+    assert keys[0] == keys[1]  # the same frames, had in another way
+    assert len(set(keys)) == 4
+
+
+def test_the_libraries_that_decode_are_part_of_the_key() -> None:
+    by_default, decord = (
+        set(decode.identity(SETTINGS.model_copy(update={"decoder": name}))["libraries"])
+        for name in ("auto", "decord")
+    )
+    assert by_default == {"av", "pillow", "simplejpeg"}
+    assert decord == by_default | {"decord"}  # salvaged files are read by PyAV
 
 
 def test_salvage_keeps_what_decodes_and_says_what_is_lost(tmp_path: Path) -> None:

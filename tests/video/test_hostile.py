@@ -148,7 +148,7 @@ def test_what_is_damaged_or_no_video_is_refused_with_its_reason(
     check_nothing_wrong(reading, corpus / case.name)
 
 
-@each([case for case in REFUSED if case.name not in decord.CONCEALS], ("decord",))
+@each(REFUSED, ("decord",))
 def test_decord_refuses_it_as_well(
     readings: Readings, case: Case, decoder: str, corpus: Path
 ) -> None:

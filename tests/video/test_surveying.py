@@ -25,6 +25,7 @@ STEADY = list(range(0, 1000, 40))  # 25 a second
         (Fraction(50), STEADY, 25.0),  # a header that lies
         (None, STEADY, 25.0),
         (Fraction(25), [*STEADY, 9_000_000], 25.0),  # a clock that jumps
+        (Fraction(25), [*STEADY, *(t + 20 for t in STEADY)], 25.0),  # one that goes back
         (None, [0, 40, 80, 200], 15.0),  # no steady rate: the mean
         (Fraction(25), [None, None], 25.0),  # no times
         (Fraction(25), [0], 25.0),

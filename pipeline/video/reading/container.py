@@ -109,7 +109,7 @@ def decoded(
     while True:
         try:
             packet = next(source, None)
-        except av.FFmpegError:
+        except (av.FFmpegError, IndexError):  # PyAV's, for a stream that begins midway
             if not tolerant:
                 raise
             packet = None

@@ -51,6 +51,7 @@ def _sound(path: Path, decoder: Decoder) -> Survey:
     (`python -m benchmarks.decode`).
     """
     if decoder == "decord":
+        Sequential(path).survey()  # decord conceals damage, and has no setting to make it tell
         return Decord(path).survey()
     if decoder == "auto":
         try:

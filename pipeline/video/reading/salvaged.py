@@ -68,8 +68,12 @@ class Salvaged:
     def frames(self, numbers: Sequence[int]) -> Iterator[tuple[int, Frame]]:
         """See `Reader`; a lost frame is stood for by the nearest, the earlier of two."""
         places, _ = self._numbered
-        distance = np.abs(places[None, :] - np.asarray(numbers)[:, None])
-        left = list(zip(numbers, distance.argmin(axis=1).tolist(), strict=True))[::-1]
+        wanted = np.asarray(numbers)
+        after = np.searchsorted(places, wanted).clip(1, max(len(places) - 1, 1))
+        before = after - 1
+        after = after.clip(max=len(places) - 1)
+        nearest = np.where(wanted - places[before] <= places[after] - wanted, before, after)
+        left = list(zip(numbers, nearest.tolist(), strict=True))[::-1]
         upright = Upright()
         with opened(self.path, tolerant=True) as video:
             for ordinal, frame in enumerate(decoded(video, tolerant=True)):

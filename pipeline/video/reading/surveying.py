@@ -50,20 +50,21 @@ def refusing_damage() -> Iterator[None]:
     """Turn libav's errors into `DecodeError`."""
     try:
         yield
-    except (av.FFmpegError, OSError, MemoryError, EOFError) as error:
+    except (av.FFmpegError, OSError, MemoryError, EOFError, IndexError) as error:
         raise DecodeError(f"damaged: {reason(error)} (decode.salvage uses what decodes)") from None
 
 
 def rate(video: Opened, times: Iterable[int | None]) -> float:
     """Frames a second: what the file states where it agrees with its frames' times, else theirs.
 
-    `times` in ticks of the stream; jumps of a camera's clock are left out. To agree is to lie
-    within 1 % of the mean rate, or of the usual one (where frames are missing). Raises
-    `DecodeError` where there is neither.
+    `times` in ticks of the stream, in the order of display; jumps of a camera's clock are left
+    out. To agree is to lie within 1 % of the mean rate, or of the usual one (where frames are
+    missing). Raises `DecodeError` where there is neither.
     """
-    known = sorted({time for time in times if time is not None})
+    known = [time for time in times if time is not None]
     stated = float(video.stream.average_rate or 0)
     steps = np.diff(np.array(known, dtype=np.float64)) * float(video.stream.time_base)
+    steps = steps[steps > 0]  # a clock that goes back counts no frame
     steps = steps[steps <= JUMP * np.median(steps)] if len(steps) else steps
     if len(steps):
         measured = 1 / np.array([steps.mean(), np.median(steps)])
