@@ -149,9 +149,7 @@ class _Saving:
         try:
             self.store.save(key, piece)
         except UnwritableError as error:
-            raise engine.FatalError(
-                f"cannot write to the work store {self.store.root} (runtime.store): {error}"
-            ) from error
+            raise engine.FatalError(str(error)) from error
 
 
 def check_failures(failed: Mapping[str, str], n_videos: int, stage: str, max_share: float) -> None:

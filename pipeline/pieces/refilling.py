@@ -66,7 +66,8 @@ def _from_file(store: Store, wanted: Set[str], path: Path) -> set[str]:
         if key not in wanted:
             return set()
         tables.check(tables.verified_schema(path).empty_table(), store.schema, str(path))
-        place(path, store.path(key))
+        with store.writing():
+            place(path, store.path(key))
         return {key}
     except UnwritableError:
         raise

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline import tables
+from pipeline.atomic import UnwritableError
 from pipeline.errors import UserError
 
 ABSENT = "absent"
@@ -46,7 +48,18 @@ class Store:
 
     def save(self, key: str, piece: pa.Table) -> None:
         """Write a piece atomically; raises `UserError` when it breaks the schema."""
-        tables.write(piece, self.path(key), self.schema, {"key": key})
+        with self.writing():
+            tables.write(piece, self.path(key), self.schema, {"key": key})
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Where a piece cannot be written, say in the error whose place that is."""
+        try:
+            yield
+        except UnwritableError as error:
+            raise UnwritableError(
+                f"cannot write to the work store {self.root} (runtime.store): {error}"
+            ) from error
 
     def load(self, key: str) -> pa.Table:
         """Read a piece; a `UserError` when it is absent, damaged, or of another key or schema."""

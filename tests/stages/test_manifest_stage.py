@@ -43,7 +43,7 @@ def test_the_stage_writes_rows_of_videos_with_events_in_seconds(
     said = stage.main("mine")
     assert said.endswith(
         "3 videos (2 train, 1 test, 1 abnormal), 1 unreadable, 1 in both splits, "
-        "1 events clipped to their video; 2 computed, 0 reused, 0 left out"
+        "1 events clipped to their video; 2 computed, 0 reused, 1 left out"
     )
     rows = tables.read(Layout("mine").manifest, tables.MANIFEST).to_pylist()
     assert [row["status"] for row in rows] == ["ok", "unreadable", "ok"]
