@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.video.reading.complaints import Complaints
 from pipeline.video.reading.container import Opened
 from pipeline.video.reading.errors import DecodeError
 from pipeline.video.reading.surveying import rate
@@ -11,7 +12,7 @@ from pipeline.video.reading.surveying import rate
 
 def video(stated: Any) -> Opened:
     stream = SimpleNamespace(average_rate=stated, time_base=Fraction(1, 1000))
-    return Opened(None, stream)
+    return Opened(None, stream, Complaints([]))
 
 
 STEADY = list(range(0, 1000, 40))  # 25 a second

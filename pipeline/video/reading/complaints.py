@@ -20,21 +20,29 @@ def reason(error: Exception) -> str:
     return f"{_line(text)}: {_line(log[2])}" if log else _line(text)
 
 
+class Complaints:
+    """What libav has complained of so far: errors in its log."""
+
+    def __init__(self, log: list[tuple[int, str, str]]) -> None:
+        self._log = log
+
+    def first(self) -> str | None:
+        """The first, in one line; None where there is none."""
+        for level, _, message in self._log:
+            if level <= av.logging.ERROR and not message.startswith(NO_DAMAGE):
+                return _line(message)
+        return None
+
+
 @contextmanager
-def heard() -> Iterator[list[str]]:
-    """What libav complains of (errors in its log) inside the block; complete at its end."""
-    complaints: list[str] = []
+def heard() -> Iterator[Complaints]:
+    """What libav complains of inside the block, as it comes."""
     av.logging.set_level(av.logging.ERROR)
     try:
-        with av.logging.Capture() as logs:
-            yield complaints
+        with av.logging.Capture() as log:
+            yield Complaints(log)
     finally:
         av.logging.set_level(None)
-        complaints += [
-            _line(message)
-            for level, _, message in logs
-            if level <= av.logging.ERROR and not message.startswith(NO_DAMAGE)
-        ]
 
 
 def _line(text: str) -> str:

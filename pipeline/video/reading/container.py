@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import av
 
-from pipeline.video.reading.complaints import heard, reason
+from pipeline.video.reading.complaints import Complaints, heard, reason
 from pipeline.video.reading.errors import DecodeError
 
 MAX_PIXELS = 2**26  # 67 million, twice an 8K frame: more is damage or an attack
@@ -30,6 +30,7 @@ class Opened:
 
     container: Any
     stream: Any
+    complaints: Complaints
 
     @property
     def codec(self) -> Any:
@@ -64,9 +65,9 @@ def opened(path: Path, *, tolerant: bool = False) -> Iterator[Opened]:
         except (av.FFmpegError, OSError, UnicodeError) as error:
             raise DecodeError(f"damaged, cut short or no video ({reason(error)})") from None
         with container:
-            yield Opened(container, _stream(container, tolerant))
-    if complaints and not tolerant:
-        raise DecodeError(f"damaged: {complaints[0]} (decode.salvage uses what decodes)")
+            yield Opened(container, _stream(container, tolerant), complaints)
+    if not tolerant and (complaint := complaints.first()):
+        raise DecodeError(f"damaged: {complaint} (decode.salvage uses what decodes)")
 
 
 def _stream(container: Any, tolerant: bool) -> Any:

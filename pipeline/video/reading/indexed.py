@@ -123,9 +123,8 @@ class _Feed:
         self.place_of = {time: place for place, time in enumerate(packets.pts.tolist())}
         self.source = video.container.demux(video.stream)
         self.next = 0  # the packet that the source gives next
-        self.drops = (
-            video.codec.codec.canonical_name == "h264"
-        )  # can leave out what no other frame refers to
+        # Whether the decoder knows frames that no other refers to, and can leave them out.
+        self.drops = video.codec.codec.canonical_name == "h264"
 
     def decode(self, run: Run) -> Iterator[tuple[int, Any]]:
         """The run's target frames, in the order of their times."""
@@ -135,12 +134,19 @@ class _Feed:
             early = latest is not None and frame.pts is not None and frame.pts <= latest
             if frame.is_corrupt or frame.pts is None or early:
                 raise InexactError(f"an unexpected frame at time {frame.pts}")
+            self._require_silence()
             latest = frame.pts
             if latest in pending:
                 yield pending.pop(latest), frame
         if pending:
             raise InexactError(f"frame {min(pending.values())} did not come")
+        self._require_silence()
         codec.flush_buffers()
+
+    def _require_silence(self) -> None:
+        """What libav complains of may be the jump's fault, and no damage: in order will tell."""
+        if complaint := self.video.complaints.first():
+            raise InexactError(complaint)
 
     def _decoded(self, run: Run) -> Iterator[Any]:
         codec, first = self.video.codec, self.packets.pts[run.start]
