@@ -51,7 +51,6 @@ def run(folder: Path, work: list[str], names: list[str], seconds: float = 0.5) -
         partial(Noting, folder, seconds),
         work,
         RUNTIME,
-        size=lambda _: 1,
         workers=None,
         gpus=names,
         label="test",

@@ -30,6 +30,8 @@ def manifest_row(video_id: str, split: str, status: str) -> dict[str, object]:
         "fps": 25.0,
         "width": 64,
         "height": 48,
+        "way": "index",
+        "n_lost": 0,
         "events": events,
         "status": status,
         "error": "",
