@@ -93,7 +93,7 @@ def test_a_lost_node_costs_no_video(
     two_nodes.remove_node(doomed, allow_graceful=False)
     done = [first, *outcomes]
     assert sorted(outcome.value[0] for outcome in done) == sorted(work)
-    assert blamed == [0]
+    assert blamed in ([0], [])  # not even once where it died on the lost node itself
 
 
 def test_workers_are_as_many_as_asked_for_and_recycled(two_nodes: Any, tmp_path: Path) -> None:
