@@ -122,6 +122,8 @@ def test_workers_are_as_many_as_asked_for_and_recycled(tmp_path: Path) -> None:
     one = RUNTIME.model_copy(update={"workers": 1})
     outcomes = list(engine.run(partial(Noting, tmp_path), work, one, label="test"))
     assert sorted(outcome.value[0] for outcome in outcomes) == work
+    begun = {name: (tmp_path / f"{name}.1").stat().st_mtime_ns for name in work}
+    assert sorted(work, key=begun.__getitem__) == work  # one worker: one after another
     assert len({outcome.value[1] for outcome in outcomes}) == 3  # 3 + 3 + 1
 
 

@@ -16,6 +16,7 @@ from tests.engine.trouble import (
     WORK,
     Noting,
     Unpicklable,
+    calls,
     make_and_die,
     make_impossible,
     make_trouble,
@@ -94,6 +95,8 @@ def test_a_lost_node_costs_no_video(
     done = [first, *outcomes]
     assert sorted(outcome.value[0] for outcome in done) == sorted(work)
     assert blamed in ([0], [])  # not even once where it died on the lost node itself
+    if sum(calls(tmp_path, name) for name in work) <= len(work) + 1:
+        pytest.skip("the lost node had not begun anything: nothing is shown this time")
 
 
 def test_workers_are_as_many_as_asked_for_and_recycled(two_nodes: Any, tmp_path: Path) -> None:

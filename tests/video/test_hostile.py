@@ -154,6 +154,7 @@ def test_decord_refuses_it_as_well(
 ) -> None:
     reading = came_of(readings, case, decoder, salvage=False)
     check_reason(reading.reason, corpus / case.name)
+    check_nothing_wrong(reading, corpus / case.name)
 
 
 @pytest.mark.parametrize("name", sorted(decord.CONCEALS))
