@@ -22,8 +22,9 @@ UNTRAINED = "untrained.json"
 class ModelConfig:
     """All that is needed to rebuild a head and to know what it was trained on.
 
-    `head` is its name, `settings` its block of `params.yaml`; `encoders` names what made the
-    features (decode, clip and caption settings): a head means nothing on features of others.
+    `head` is its name, `settings` its block of `params.yaml`; `decode` says how frames were
+    sampled, `encoders` what made the features of each modality (see `pipeline.made_by`): a head
+    means nothing on features of others.
     """
 
     head: str
@@ -35,6 +36,7 @@ class ModelConfig:
     widths: dict[str, int]
     categories: list[str]
     n_snippets: int
+    decode: dict[str, Any]
     encoders: dict[str, Any]
 
     @property

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.config import Clip, Evaluate, RulesCaption
+from pipeline.config import Caption, Clip, Evaluate
 from pipeline.datasets.listing import SPLITS
 from pipeline.features import VideoFeatures
 from pipeline.metrics import curves, floors
@@ -126,7 +126,7 @@ def truth_summary(test: Rows, categories: Sequence[str], settings: Evaluate) -> 
     }
 
 
-def encoder_note(clip: Clip, caption: RulesCaption, brings: Sequence[str]) -> str:
+def encoder_note(clip: Clip, caption: Caption, brings: Sequence[str]) -> str:
     """What made the features, and what that means for the numbers.
 
     `brings` are the modalities whose features came with the dataset.

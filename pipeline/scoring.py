@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from pipeline import checkpoint
+from pipeline import checkpoint, made_by
+from pipeline.errors import UserError
 from pipeline.features import VideoFeatures
 from pipeline.score_table import Run
 from pipeline.training import predict
@@ -14,12 +16,16 @@ NO_VIDEO = "there is no usable test video"
 
 
 def score(
-    folders: Mapping[tuple[str, int], Path], videos: VideoFeatures, device: torch.device
+    folders: Mapping[tuple[str, int], Path],
+    videos: VideoFeatures,
+    device: torch.device,
+    encoders: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> tuple[list[Run], dict[str, str]]:
     """Every saved checkpoint on the videos, and by head why it has no scores.
 
     `folders` gives the folder of each head and seed (see `pipeline.checkpoint`). Raises `UserError`
-    naming a folder that has neither weights nor a reason.
+    naming a folder that has neither weights nor a reason, or a head that was trained on features
+    of other encoders than `encoders`, which made those of the videos (see `pipeline.made_by`).
     """
     runs: list[Run] = []
     without: dict[str, str] = {}
@@ -29,8 +35,21 @@ def score(
             without[model] = f"not trained: {reason}" if reason else NO_VIDEO
             continue
         for name in checkpoint.saved(folder) or ["last"]:  # loading says that it is absent
-            head, _ = checkpoint.load(folder, name)
+            head, trained = checkpoint.load(folder, name)
+            if encoders is not None:
+                _check_encoders(folder, trained.encoders, encoders)
             scores, category = predict(head.to(device), videos.features, device)
             probability = None if category is None else category.numpy()
             runs.append(Run(model, seed, name, scores.numpy(), probability))
     return runs, without
+
+
+def _check_encoders(
+    folder: Path, trained: Mapping[str, Any], encoders: Mapping[str, Mapping[str, Any]]
+) -> None:
+    used = {name: encoders.get(name, {}) for name in trained}
+    if differences := made_by.compare(trained, used):
+        raise UserError(
+            f"{folder} was trained on features of other encoders; its scores of these would mean "
+            f"nothing:\n{differences}\n`dvc repro` trains it on these"
+        )

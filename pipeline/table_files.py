@@ -2,7 +2,7 @@
 
 import errno
 import json
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -62,7 +62,7 @@ def _writer(path: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
 
 
 def write(
-    table: pa.Table, path: Path, schema: pa.Schema, metadata: dict[str, Any] | None = None
+    table: pa.Table, path: Path, schema: pa.Schema, metadata: Mapping[str, Any] | None = None
 ) -> None:
     """Check `table` against `schema` and write it atomically.
 
@@ -70,23 +70,33 @@ def write(
     Equal content gives equal bytes (for one pyarrow version).
     """
     check(table, schema, str(path))
-    encoded = {key: json.dumps(value) for key, value in (metadata or {}).items()}
-    target = schema.with_metadata(encoded or None)
+    target = _labelled(schema, metadata)
     with _writer(path, target) as writer:
         writer.write_table(table.cast(target))
 
 
-def write_stream(tables: Iterable[pa.Table], path: Path, schema: pa.Schema) -> int:
+def _labelled(schema: pa.Schema, metadata: Mapping[str, Any] | None) -> pa.Schema:
+    encoded = {key: json.dumps(value) for key, value in (metadata or {}).items()}
+    return schema.with_metadata(encoded or None)
+
+
+def write_stream(
+    tables: Iterable[pa.Table],
+    path: Path,
+    schema: pa.Schema,
+    metadata: Mapping[str, Any] | None = None,
+) -> int:
     """Write one table a video as row groups of `VIDEOS_PER_ROW_GROUP` videos; return the rows.
 
-    Memory is bounded by one row group, whatever the number of videos.
+    Memory is bounded by one row group, whatever the number of videos. `metadata` as for `write`.
     """
     rows, source = 0, iter(tables)
-    with _writer(path, schema) as writer:
+    target = _labelled(schema, metadata)
+    with _writer(path, target) as writer:
         while group := list(islice(source, VIDEOS_PER_ROW_GROUP)):
             joined = pa.concat_tables(group)
             check(joined, schema, str(path))
-            writer.write_table(joined.cast(schema), row_group_size=max(joined.num_rows, 1))
+            writer.write_table(joined.cast(target), row_group_size=max(joined.num_rows, 1))
             rows += joined.num_rows
     return rows
 

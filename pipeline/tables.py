@@ -52,6 +52,7 @@ __all__ = [
     "read_captions",
     "read_features",
     "read_groups",
+    "text_piece",
     "verified_schema",
     "with_video",
     "write",
@@ -97,8 +98,6 @@ FRAMES = _schema(
 CAPTION_PIECE = _schema(
     ("snippet", pa.int16()),
     ("caption", pa.string()),
-    ("n_tokens", pa.int16()),
-    ("truncated", pa.bool_()),
 )
 FLOORS = _schema(
     ("snippet", pa.int16()),
@@ -123,6 +122,20 @@ SCORES = _schema(
 def feature_piece(width: int) -> pa.Schema:
     """Schema of one video's features: T rows of `width` float32 numbers."""
     return _schema(("snippet", pa.int16()), ("feature", pa.list_(pa.float32(), width)))
+
+
+def text_piece(width: int) -> pa.Schema:
+    """The same of features made of captions.
+
+    `n_tokens` is the caption's length in the encoder's tokens, start and end included;
+    `truncated`: the encoder saw only a part of it.
+    """
+    counts = (
+        pa.field("n_tokens", pa.int32(), nullable=False),
+        pa.field("truncated", pa.bool_(), nullable=False),
+    )
+    piece = feature_piece(width)
+    return pa.schema([piece.field("snippet"), *counts, piece.field("feature")])
 
 
 def with_video(piece: pa.Schema) -> pa.Schema:
@@ -152,7 +165,8 @@ def _features(
     if "feature" not in file.schema_arrow.names:
         raise UserError(f"{path}: no column 'feature'; is it a feature table?")
     width = getattr(file.schema_arrow.field("feature").type, "list_size", 1)
-    schema = with_video(feature_piece(width))
+    piece = text_piece(width) if "n_tokens" in file.schema_arrow.names else feature_piece(width)
+    schema = with_video(piece)
     check(file.schema_arrow.empty_table(), schema, str(path))
     n_snippets = _snippets_a_video(file.read(columns=["snippet"])["snippet"], path)
     features = np.empty((file.metadata.num_rows // n_snippets, n_snippets, width), np.float32)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import cast
 
-from pipeline import imported, pieces, tables
+from pipeline import imported, made_by, pieces, tables
 from pipeline.config import FeaturesSource, Modality, Runtime, Source
 from stages import per_video
 from stages.layout import Layout
@@ -43,6 +43,7 @@ def write_table(
             f"imported_{modality}", imported.VERSION, imported.identity(settings, n_snippets)
         ),
         schema=tables.feature_piece(width),
+        made_by=made_by.brought(modality),
         make=partial(imported.Resampler, settings, n_snippets, like),
         sources=[(request.video_id, _key(settings, request), request) for request in requests],
         runtime=runtime,

@@ -2,34 +2,45 @@
 
 from functools import partial
 
-from pipeline import config, pieces, tables
+from pipeline import caption_quality, config, made_by, tables
 from pipeline.encoders.captioners import captioner
-from pipeline.encoders.clip import TokenCounter
 from stages import per_video, program
-from stages.layout import PARAMS, Layout
+from stages.layout import PARAMS, Layout, write_json
 from stages.shards import Shard
 
 
 def main(dataset: str, shard: Shard | None = None) -> str:
-    """Write `captions.parquet` of the dataset."""
+    """Write `captions.parquet` of the dataset, and `captions.json`: what its captions are like."""
     params = config.load(PARAMS)
-    layout = Layout(dataset)
+    layout, runtime, settings = Layout(dataset), params.runtime, params.caption
+    out = layout.table("captions")
     if params.source(dataset).brings:
-        return per_video.write_empty(
-            layout, "caption", layout.table("captions"), tables.CAPTION_PIECE, shard
-        )
-    counter = TokenCounter(params.clip)
-    settings = {"caption": params.caption.model_dump(), "context": counter.context_length}
-    return per_video.build_table(
+        line = per_video.write_empty(layout, "caption", out, tables.CAPTION_PIECE, shard)
+        if not shard:
+            write_json(layout.caption_summary, {})
+        return line
+    backend = captioner.BACKENDS[settings.backend]
+    line = per_video.build_table(
         layout,
-        layout.table("captions"),
-        recipe=pieces.Recipe("caption", captioner.version(params.caption), settings),
+        out,
+        recipe=captioner.recipe(settings),
         schema=tables.CAPTION_PIECE,
-        make=partial(captioner.SnippetCaptions, params.caption, params.clip),
-        sources=per_video.sampled_frames(layout),
-        runtime=params.runtime,
+        made_by=made_by.captions(settings),
+        make=partial(captioner.SnippetCaptions, settings, runtime),
+        sources=captioner.sources(
+            settings, layout.raw, per_video.usable_rows(layout), per_video.sampled_frames(layout)
+        ),
+        runtime=runtime,
+        workers=backend.workers,
+        gpu=backend.on_gpu,
+        together=backend.together(runtime),
         shard=shard,
     )
+    if not shard:
+        found = caption_quality.of_table(out)
+        write_json(layout.caption_summary, found)
+        print(caption_quality.as_text(found))
+    return line
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from pipeline import config, pieces, tables
+from pipeline import config, made_by, pieces, tables
 from pipeline.devices import videos_together
 from pipeline.encoders import clip
 from pipeline.encoders.images import ImageEncoder
@@ -37,6 +37,7 @@ def main(dataset: str, shard: Shard | None = None) -> str:
         layout.table("clip"),
         recipe=pieces.Recipe("clip", clip.IMAGE_VERSION, clip.image_identity(params.clip)),
         schema=tables.feature_piece(clip.feature_width(params.clip)),
+        made_by=made_by.image_features(params.clip),
         make=make,
         sources=per_video.sampled_frames(layout),
         runtime=runtime,

@@ -4,7 +4,7 @@ from functools import partial
 
 import torch
 
-from pipeline import config, crossvalidation, features, tables
+from pipeline import config, crossvalidation, features, made_by, tables
 from pipeline.devices import pick_device
 from pipeline.errors import UserError
 from pipeline.models import registry
@@ -16,8 +16,10 @@ def main(dataset: str) -> str:
     """Write `results/crossvalidation.json` and the scores behind it; print the metrics."""
     params = config.load(PARAMS)
     layout, device = Layout(dataset), pick_device(params.runtime.device)
-    modalities = layout.feature_tables(params.features.modalities, params.source(dataset).brings)
-    videos = features.load(layout.manifest, modalities).split("train", "validation")
+    brings = params.source(dataset).brings
+    modalities = layout.feature_tables(params.features.modalities, brings)
+    encoders = made_by.features(params.clip, params.caption, params.text, brings)
+    videos = features.load(layout.manifest, modalities, encoders).split("train", "validation")
     if not videos.rows:
         raise UserError(f"{layout.manifest}: no usable training video to cross-validate on")
     plan = crossvalidation.plan(videos, params.crossvalidate)

@@ -7,7 +7,17 @@ import numpy as np
 import pandas as pd
 import torch
 
-from pipeline import checkpoint, config, evaluation, features, pieces, score_table, scoring, tables
+from pipeline import (
+    checkpoint,
+    config,
+    evaluation,
+    features,
+    made_by,
+    pieces,
+    score_table,
+    scoring,
+    tables,
+)
 from pipeline.atomic import write_text
 from pipeline.devices import pick_device
 from pipeline.errors import UserError
@@ -24,11 +34,12 @@ def main(dataset: str) -> str:
     layout, settings = Layout(dataset), params.evaluate
     brings = params.source(dataset).brings
     modalities = layout.feature_tables(params.features.modalities, brings)
-    videos = features.load(layout.manifest, modalities)
+    encoders = made_by.features(params.clip, params.caption, params.text, brings)
+    videos = features.load(layout.manifest, modalities, encoders)
     test, categories = videos.split("test"), videos.layout.categories
     torch.set_num_threads(params.train.threads)
     folders = {(m, seed): layout.model(m, seed) for m in params.models for seed in params.seeds}
-    runs, without = scoring.score(folders, test, pick_device(params.runtime.device))
+    runs, without = scoring.score(folders, test, pick_device(params.runtime.device), encoders)
     tables.write(score_table.of_runs(runs, test.rows), layout.scores, tables.SCORES)
     # the metrics are those of the table as any reader finds it
     table = tables.read(layout.scores, tables.SCORES).to_pandas()

@@ -51,6 +51,11 @@ class Layout:
         """The table that a per-video stage assembles: clip, captions, text."""
         return self.folder / f"{name}.parquet"
 
+    @property
+    def caption_summary(self) -> Path:
+        """What the captions are like: how long, how many empty, repeated, refused."""
+        return self.folder / "captions.json"
+
     def skipped(self, stage: str) -> Path:
         """The videos that a stage left out, with reasons."""
         return self.folder / "skipped" / f"{stage}.parquet"

@@ -1,6 +1,6 @@
 """What the per-video stages share: from recipe and sources to a table and the videos left out."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,7 @@ def compute(
     sources: Iterable[Source],
     runtime: Runtime,
     *,
+    workers: int | None = None,
     gpu: bool = False,
     together: int | None = None,
     shard: Shard | None = None,
@@ -57,8 +58,8 @@ def compute(
 ) -> tuple[pieces.Computed, pieces.Store]:
     """Make the pieces of all sources, or of a share, that the work store lacks.
 
-    What `refill` makes again from an earlier output is not computed. For `make`, `gpu` and
-    `together` see `pieces.compute`. Videos of one key are of one share.
+    What `refill` makes again from an earlier output is not computed. For `make`, `workers`,
+    `gpu` and `together` see `pieces.compute`. Videos of one key are of one share.
     """
     store = pieces.Store(Path(runtime.store), recipe.stage, schema)
     jobs = [pieces.Job(video_id, recipe.key(key), source) for video_id, key, source in sources]
@@ -71,7 +72,14 @@ def compute(
         print(f"{store.stage}: {len(found)} pieces refilled from the earlier output")
         missing = missing - found
     computed = pieces.compute(
-        own, make, store, runtime, gpu=gpu, together=together, missing=missing
+        own,
+        make,
+        store,
+        runtime,
+        workers=workers,
+        gpu=gpu,
+        together=together,
+        missing=missing,
     )
     del in_use  # `computed` holds its own
     return computed, store
@@ -98,13 +106,16 @@ def build_table(
     sources: Iterable[Source],
     runtime: Runtime,
     stage: str | None = None,
+    workers: int | None = None,
     gpu: bool = False,
     together: int | None = None,
     shard: Shard | None = None,
-    put: Callable[[list[pieces.Job], pieces.Store, Path], Any] = pieces.assemble,
+    made_by: Mapping[str, Any] | None = None,
+    put: Callable[[list[pieces.Job], pieces.Store, Path], Any] | None = None,
 ) -> str:
-    """Compute the pieces and `put` them into the output `out`; return the stage's last line.
+    """Compute the pieces and put them into the output `out`; return the stage's last line.
 
+    `put` does that; else they become one table, which says what it was `made_by`.
     `stage` is the stage's name where the recipe's is another. With a `shard`, only its share
     is computed, and no output is written.
     """
@@ -115,6 +126,7 @@ def build_table(
         make,
         sources,
         runtime,
+        workers=workers,
         gpu=gpu,
         together=together,
         shard=shard,
@@ -122,5 +134,6 @@ def build_table(
     )
     if shard:
         return endings.finish_shard(computed, layout, name, shard)
+    put = put or partial(pieces.assemble, made_by=made_by)
     put(computed.done, store, out)
     return endings.finish(computed, layout, name, out)

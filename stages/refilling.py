@@ -66,4 +66,6 @@ def _assembled(layout: Layout, brings: Sequence[str]) -> Iterator[tuple[str, Pat
     for stage, modality in (("clip", "image"), ("text", "text")):
         out = layout.table(stage)
         if width := earlier.feature_width(out):
-            yield names.get(modality, stage), out, tables.feature_piece(width)
+            of_captions = modality == "text" and not brings
+            piece = tables.text_piece(width) if of_captions else tables.feature_piece(width)
+            yield names.get(modality, stage), out, piece

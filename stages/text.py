@@ -2,10 +2,9 @@
 
 from functools import partial
 
-from pipeline import config, pieces, tables
+from pipeline import config, made_by, tables
 from pipeline.devices import videos_together
-from pipeline.encoders import clip
-from pipeline.encoders.text import TextEncoder
+from pipeline.encoders import text
 from stages import brought, per_video, program
 from stages.layout import PARAMS, Layout
 from stages.shards import Shard
@@ -25,19 +24,31 @@ def main(dataset: str, shard: Shard | None = None) -> str:
             runtime=runtime,
             shard=shard,
         )
-    make = partial(TextEncoder, params.clip, device=runtime.device, batch_size=runtime.batch_size)
-    return per_video.build_table(
+    captions = layout.table("captions")
+    made_by.check_table(
+        captions, made_by.captions(params.caption), f"dvc repro -f caption@{dataset}"
+    )
+    make = partial(
+        text.TextEncoder,
+        params.text,
+        params.clip,
+        device=runtime.device,
+        batch_size=runtime.batch_size,
+    )
+    line = per_video.build_table(
         layout,
         layout.table("text"),
-        recipe=pieces.Recipe("text", clip.TEXT_VERSION, clip.identity(params.clip)),
-        schema=tables.feature_piece(clip.feature_width(params.clip)),
+        recipe=text.recipe(params.text, params.clip),
+        schema=tables.text_piece(text.width(params.text, params.clip)),
+        made_by=made_by.text_features(params.caption, params.text, params.clip),
         make=make,
-        sources=tables.read_captions(layout.table("captions")),
+        sources=tables.read_captions(captions),
         runtime=runtime,
         gpu=True,
         together=videos_together(runtime),
         shard=shard,
     )
+    return line if shard else f"{line}; {text.truncated_share(layout.table('text'))}"
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
 """Stage `train`: one head, one seed, on the features of a dataset's training videos."""
 
 import sys
+from typing import Any
 
 import pandas as pd
 import torch
 
-from pipeline import checkpoint, config, features, training
+from pipeline import checkpoint, config, features, made_by, training
 from pipeline.atomic import write_text
 from pipeline.devices import pick_device
 from stages import program
@@ -18,14 +19,15 @@ def main(dataset: str, model: str, seed: int) -> str:
     layout = Layout(dataset)
     brings = params.source(dataset).brings
     modalities = layout.feature_tables(params.features.modalities, brings)
-    videos = features.load(layout.manifest, modalities)
+    encoders = made_by.features(params.clip, params.caption, params.text, brings)
+    videos = features.load(layout.manifest, modalities, encoders)
     folder = layout.model(model, seed)
     train = videos.split("train")
     if reason := training.why_not(train.labels):
         checkpoint.save_reason(folder, reason)
         print(f"not trained: {reason}", file=sys.stderr)
         return f"{folder}: not trained"
-    settings = _model_config(params, videos, dataset, model, seed)
+    settings = _model_config(params, videos, dataset, model, seed, encoders)
     torch.set_num_threads(params.train.threads)
     torch.manual_seed(seed)
     head, device = settings.build(), pick_device(params.runtime.device)
@@ -52,14 +54,13 @@ def main(dataset: str, model: str, seed: int) -> str:
 
 
 def _model_config(
-    params: config.Params, videos: features.VideoFeatures, dataset: str, model: str, seed: int
+    params: config.Params,
+    videos: features.VideoFeatures,
+    dataset: str,
+    model: str,
+    seed: int,
+    encoders: dict[str, dict[str, Any]],
 ) -> checkpoint.ModelConfig:
-    brings = params.source(dataset).brings
-    encoders = (
-        {"brought": list(brings)}
-        if brings
-        else {name: getattr(params, name).model_dump() for name in ("decode", "clip", "caption")}
-    )
     return checkpoint.ModelConfig(
         head=model,
         seed=seed,
@@ -70,7 +71,8 @@ def _model_config(
         widths=videos.layout.widths,
         categories=videos.layout.categories,
         n_snippets=videos.layout.n_snippets,
-        encoders=encoders,
+        decode=params.decode.model_dump(),
+        encoders={name: encoders[name] for name in videos.layout.widths},
     )
 
 

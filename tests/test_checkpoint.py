@@ -41,7 +41,8 @@ def config_of(settings: BaseHead | RefineVadHead) -> ModelConfig:
         widths=LAYOUT.widths,
         categories=LAYOUT.categories,
         n_snippets=LAYOUT.n_snippets,
-        encoders={"clip": {"model": "tiny"}},
+        decode={"snippets": 4},
+        encoders={"image": {"clip": {"model": "tiny"}}},
     )
 
 

@@ -34,6 +34,7 @@ def trained(folder: Path, settings: BaseHead | RefineVadHead, *names: str) -> di
         widths=LAYOUT.widths,
         categories=LAYOUT.categories,
         n_snippets=LAYOUT.n_snippets,
+        decode={},
         encoders={},
     )
     checkpoint.save_config(folder, config)

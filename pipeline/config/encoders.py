@@ -36,12 +36,6 @@ class Clip(Section):
         return self
 
 
-class RulesCaption(Section):
-    """Captions from measured motion, brightness and colour; no model."""
-
-    backend: Literal["rules"]
-
-
 class Features(Section):
     """What a head sees of the feature tables."""
 

@@ -4,8 +4,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from pipeline.config.captions import Caption, CaptionRuntime, Prompted, TextFeatures
 from pipeline.config.demo import Demo
-from pipeline.config.encoders import Clip, Decode, Features, RulesCaption
+from pipeline.config.encoders import Clip, Decode, Features
 from pipeline.config.heads import Heads
 from pipeline.config.section import Count, Name, Positive, Section, Share
 from pipeline.config.sources import Fraction, Source
@@ -58,6 +59,7 @@ class Runtime(Section):
     recycle_after: Count
     max_failed_share: Share
     store: str
+    captions: CaptionRuntime = CaptionRuntime()
 
 
 class Params(Section):
@@ -70,7 +72,8 @@ class Params(Section):
     sources: dict[Name, Source]
     decode: Decode
     clip: Clip
-    caption: RulesCaption
+    caption: Caption
+    text: TextFeatures
     features: Features
     train: Train
     heads: Heads
@@ -96,6 +99,16 @@ class Params(Section):
             known = ", ".join(self.sources)
             raise UserError(f"params.yaml: '{dataset}' is not in `sources` (known: {known})")
         return self.sources[dataset]
+
+    @model_validator(mode="after")
+    def _caption_frames_are_there(self) -> Self:
+        kept = self.decode.frames_per_snippet
+        if isinstance(self.caption, Prompted) and self.caption.frames > kept:
+            raise ValueError(
+                f"caption.frames: {self.caption.frames} is more than decode.frames_per_snippet "
+                f"({kept})"
+            )
+        return self
 
     @model_validator(mode="after")
     def _top_k_fits(self) -> Self:

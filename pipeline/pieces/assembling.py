@@ -1,7 +1,8 @@
 """From pieces to a stage's output: one table, or one file a video."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -12,14 +13,18 @@ from pipeline.pieces.linking import check_file_names, place
 from pipeline.pieces.store import Store
 
 
-def assemble(jobs: Iterable[Job], store: Store, out: Path) -> int:
+def assemble(
+    jobs: Iterable[Job], store: Store, out: Path, made_by: Mapping[str, Any] | None = None
+) -> int:
     """Join pieces into one table with `video_id` and `key`, in job order; return its rows.
 
-    The bytes depend on the pieces and their order alone. Memory holds one row group.
+    The bytes depend on the pieces, their order and `made_by` alone, which says in the table's
+    metadata what made them (see `pipeline.made_by`). Memory holds one row group.
     """
     sweep(out.parent, below=False)
     schema = tables.with_video(store.schema)
-    return tables.write_stream((_labelled(job, store) for job in jobs), out, schema)
+    metadata = {} if made_by is None else {"made_by": made_by}
+    return tables.write_stream((_labelled(job, store) for job in jobs), out, schema, metadata)
 
 
 def _labelled(job: Job, store: Store) -> pa.Table:

@@ -5,10 +5,8 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from pipeline import tables
-from pipeline.config import Clip, RulesCaption
+from pipeline.config import Clip
 from pipeline.encoders import clip, preprocess
-from pipeline.encoders.captioners.captioner import SnippetCaptions
 from pipeline.encoders.images import ImageEncoder
 from pipeline.errors import UserError
 from tests.encoders.pictures import features_of, write_frames
@@ -52,13 +50,6 @@ def test_snippets_that_look_different_get_different_features(frames: Path) -> No
 )
 def test_tokens_are_counted_with_start_and_end(caption: str, expected: tuple[int, bool]) -> None:
     assert clip.TokenCounter(TINY)(caption) == expected
-
-
-def test_captions_come_with_their_token_counts(frames: Path) -> None:
-    table = SnippetCaptions(RulesCaption(backend="rules"), TINY)(frames)
-    tables.check(table, tables.CAPTION_PIECE, "piece")
-    assert all(caption.endswith(".") for caption in table["caption"].to_pylist())
-    assert min(table["n_tokens"].to_pylist()) > 4
 
 
 def test_openai_weights_in_a_model_with_plain_gelu_are_refused() -> None:

@@ -7,13 +7,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from pipeline import pieces, tables
-from pipeline.config import Clip, Runtime
+from pipeline.config import Clip, ClipText, Runtime
 from pipeline.encoders.images import ImageEncoder
 from pipeline.encoders.text import TextEncoder
 from tests.encoders.pictures import features_of, jpeg, noise, write_frames
 
+IMAGE, TEXT = tables.feature_piece(256), tables.text_piece(256)
 TINY = Clip(model="tiny", pretrained="random")
 
 
@@ -32,10 +34,14 @@ def runtime(store: Path, workers: int, batch_size: int) -> Runtime:
 
 
 def features(
-    make: Callable[[], Any], sources: dict[str, Any], settings: Runtime, together: int
+    make: Callable[[], Any],
+    sources: dict[str, Any],
+    settings: Runtime,
+    together: int,
+    schema: pa.Schema = IMAGE,
 ) -> tuple[dict[str, npt.NDArray[np.float32]], dict[str, str]]:
     """Features of each video from a store of its own, and why the others have none."""
-    store = pieces.Store(Path(settings.store), "clip", tables.feature_piece(256))
+    store = pieces.Store(Path(settings.store), "clip", schema)
     jobs = [pieces.Job(name, f"{name:0>64}", source) for name, source in sources.items()]
     computed = pieces.compute(jobs, make, store, settings, gpu=True, together=together)
     found = {job.video_id: features_of(store.load(job.key)) for job in computed.done}
@@ -67,7 +73,7 @@ def test_text_features_too(tmp_path: Path) -> None:
     outcomes = []
     for workers, together in ((1, 2), (2, 1)):
         settings = runtime(tmp_path / f"store{workers}", workers, 7)
-        make = partial(TextEncoder, TINY, device="cpu", batch_size=7)
-        outcomes.append(features(make, captions, settings, together)[0])
+        make = partial(TextEncoder, ClipText(encoder="clip"), TINY, device="cpu", batch_size=7)
+        outcomes.append(features(make, captions, settings, together, TEXT)[0])
     for name in captions:
         np.testing.assert_array_equal(outcomes[0][name], outcomes[1][name])

@@ -10,6 +10,8 @@ from PIL import Image
 
 from pipeline.config import RulesCaption
 from pipeline.encoders.captioners.rules import RulesCaptioner
+from pipeline.encoders.captioners.snippets import Snippets
+from tests.runtime import RUNTIME
 
 Picture = npt.NDArray[np.uint8]
 HEIGHT, WIDTH, FRAMES = 120, 160, 8
@@ -45,9 +47,14 @@ def waves(right: float) -> Picture:
 
 
 def caption(frame: Callable[[int], Picture]) -> str:
-    (found,) = RulesCaptioner(RulesCaption(backend="rules"))(
-        [[jpeg(frame(k)) for k in range(FRAMES)]]
-    )
+    return captions_of([[jpeg(frame(k)) for k in range(FRAMES)]])[0]
+
+
+def captions_of(snippets: list[list[bytes]]) -> list[str]:
+    n = range(len(snippets))
+    video = Snippets("v", list(n), [i + 1 for i in n], snippets)
+    ((_, found),) = RulesCaptioner(RulesCaption(backend="rules"), RUNTIME)([video])
+    assert not isinstance(found, Exception)
     return found
 
 
@@ -187,8 +194,7 @@ def test_glare() -> None:
 def test_snippets_are_told_apart_and_the_same_ones_alike() -> None:
     still = [jpeg(background())] * FRAMES
     moving = [jpeg(block(background(), 45, 40 + 2 * k)) for k in range(FRAMES)]
-    captioner = RulesCaptioner(RulesCaption(backend="rules"))
-    first = captioner([still, moving, still])
+    first = captions_of([still, moving, still])
     assert first[0] == first[2] != first[1]
-    assert captioner([moving]) == [first[1]]
-    assert captioner([]) == []
+    assert captions_of([moving]) == [first[1]]
+    assert captions_of([]) == []

@@ -2,11 +2,12 @@ import numpy as np
 import pytest
 
 from pipeline import tables
-from pipeline.config import Clip
+from pipeline.config import Clip, ClipText
 from pipeline.encoders.text import TextEncoder
 from pipeline.encoders.tower import BATCH_TOLERANCE
 from tests.encoders.pictures import features_of
 
+CLIP = ClipText(encoder="clip")
 TINY = Clip(model="tiny", pretrained="random")
 CAPTIONS = [
     ["a red car", "a red car", "a blue van", "", "word " * 200],
@@ -16,7 +17,7 @@ CAPTIONS = [
 
 
 def encoder(batch_size: int = 16, **kwargs: object) -> TextEncoder:
-    return TextEncoder(TINY, device="cpu", batch_size=batch_size, **kwargs)  # type: ignore[arg-type]
+    return TextEncoder(CLIP, TINY, device="cpu", batch_size=batch_size, **kwargs)  # type: ignore[arg-type]
 
 
 def each(own: TextEncoder, captions: list[list[str]]) -> list[np.ndarray]:
@@ -26,7 +27,7 @@ def each(own: TextEncoder, captions: list[list[str]]) -> list[np.ndarray]:
 
 def test_text_features_are_unit_vectors_that_tell_captions_apart() -> None:
     ((position, table),) = encoder()(CAPTIONS[:1])
-    tables.check(table, tables.feature_piece(256), "piece")
+    tables.check(table, tables.text_piece(256), "piece")
     features = features_of(table)
     assert (position, features.shape) == (0, (5, 256))
     np.testing.assert_allclose(np.linalg.norm(features, axis=1), 1, rtol=1e-5)

@@ -23,8 +23,6 @@ def captions(number: int) -> pa.Table:
         {
             "snippet": i,
             "caption": "é" * (number % 5) + str(i % 3),
-            "n_tokens": i,
-            "truncated": False,
         }
         for i in range(number % 4 + 1)
     ]

@@ -156,7 +156,7 @@ def scores() -> pd.DataFrame:
 def captions() -> pd.DataFrame:
     texts = ["a street", "a street", SCRIPT, "a street at night"]
     return pd.DataFrame([
-        {"video_id": v, "snippet": i, "caption": t, "n_tokens": 3, "truncated": False, "key": "k"}
+        {"video_id": v, "snippet": i, "caption": t, "key": "k"}
         for v in EVENTS
         for i, t in enumerate(texts)
     ])  # fmt: skip

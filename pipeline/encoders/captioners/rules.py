@@ -5,11 +5,14 @@ machine. It sees no objects and no actions; a vision-language model replaces it 
 results that mean anything beyond the demo.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
-from pipeline.config import RulesCaption
+from pipeline.config import RulesCaption, Runtime
+from pipeline.digests import installed
+from pipeline.encoders.captioners.snippets import Snippets, one_by_one
 from pipeline.video.cues import MOVING, Cues, Floats, measure
 
 VERSION = 1  # raise when a caption changes for the same frames
@@ -31,15 +34,24 @@ HUES = ("red", "orange", "yellow", "green", "blue", "purple", "red")
 HUE_ENDS = (0.04, 0.12, 0.19, 0.46, 0.72, 0.93)  # upper ends of all but the last
 
 
+def identity(settings: RulesCaption) -> dict[str, Any]:
+    """What decides the captions beside the code: the decoder of the frames."""
+    return installed("pillow")
+
+
 class RulesCaptioner:
     """Captions from rules; the same frames always give the same sentence."""
 
-    def __init__(self, settings: RulesCaption) -> None:
-        self.settings = settings
+    def __init__(self, settings: RulesCaption, runtime: Runtime) -> None:
+        pass
 
-    def __call__(self, snippets: Sequence[Sequence[bytes]]) -> list[str]:
-        """One sentence for each snippet's JPEG frames."""
-        return [describe(measure(jpegs)) for jpegs in snippets]
+    def __call__(self, videos: Iterable[Snippets]) -> Iterator[tuple[int, list[str] | Exception]]:
+        """See `snippets.Captioner`."""
+        return one_by_one(_captions, videos)
+
+
+def _captions(video: Snippets) -> list[str]:
+    return [describe(measure(jpegs)) for jpegs in video.images]
 
 
 def describe(cues: Cues) -> str:
