@@ -8,7 +8,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from pipeline import made_by, tables
+from pipeline import tables
 from pipeline.errors import UserError
 from pipeline.models.head import FeatureLayout
 
@@ -33,20 +33,12 @@ class VideoFeatures:
         return self.select([i for i, row in enumerate(self.rows) if row["split"] in names])
 
 
-def load(
-    manifest: Path,
-    modalities: Mapping[str, Path],
-    expected: Mapping[str, Mapping[str, Any]] | None = None,
-) -> VideoFeatures:
+def load(manifest: Path, modalities: Mapping[str, Path]) -> VideoFeatures:
     """Join the feature tables of `modalities` (name -> path) on the videos that all of them hold.
 
     Features are concatenated in the order of `modalities`. Raises `UserError` when no video is
-    left, when tables have different numbers of snippets, or when one was not made by what is
-    `expected` of its modality (see `pipeline.made_by`).
+    left, or when tables have different numbers of snippets.
     """
-    if expected is not None:
-        for name, path in modalities.items():
-            made_by.check_table(path, expected[name], "dvc repro")
     categories = tables.metadata(manifest)["categories"]
     parts = {name: tables.read_features(path) for name, path in modalities.items()}
     lengths = {name: features.shape[1] for name, (_, features, _) in parts.items()}

@@ -19,7 +19,7 @@ def score(
     folders: Mapping[tuple[str, int], Path],
     videos: VideoFeatures,
     device: torch.device,
-    encoders: Mapping[str, Mapping[str, Any]] | None = None,
+    encoders: Mapping[str, Mapping[str, Any]],
 ) -> tuple[list[Run], dict[str, str]]:
     """Every saved checkpoint on the videos, and by head why it has no scores.
 
@@ -36,8 +36,7 @@ def score(
             continue
         for name in checkpoint.saved(folder) or ["last"]:  # loading says that it is absent
             head, trained = checkpoint.load(folder, name)
-            if encoders is not None:
-                _check_encoders(folder, trained.encoders, encoders)
+            _check_encoders(folder, trained.encoders, encoders)
             scores, category = predict(head.to(device), videos.features, device)
             probability = None if category is None else category.numpy()
             runs.append(Run(model, seed, name, scores.numpy(), probability))

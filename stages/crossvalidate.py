@@ -4,11 +4,11 @@ from functools import partial
 
 import torch
 
-from pipeline import config, crossvalidation, features, made_by, tables
+from pipeline import config, crossvalidation, made_by, tables
 from pipeline.devices import pick_device
 from pipeline.errors import UserError
 from pipeline.models import registry
-from stages import program
+from stages import feature_tables, program
 from stages.layout import PARAMS, Layout, write_json
 
 
@@ -17,9 +17,9 @@ def main(dataset: str) -> str:
     params = config.load(PARAMS)
     layout, device = Layout(dataset), pick_device(params.runtime.device)
     brings = params.source(dataset).brings
-    modalities = layout.feature_tables(params.features.modalities, brings)
     encoders = made_by.features(params.clip, params.caption, params.text, brings)
-    videos = features.load(layout.manifest, modalities, encoders).split("train", "validation")
+    videos = feature_tables.load(layout, params.features.modalities, encoders)
+    videos = videos.split("train", "validation")
     if not videos.rows:
         raise UserError(f"{layout.manifest}: no usable training video to cross-validate on")
     plan = crossvalidation.plan(videos, params.crossvalidate)

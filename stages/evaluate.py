@@ -24,7 +24,7 @@ from pipeline.errors import UserError
 from pipeline.metrics import floors
 from pipeline.metrics.scored import Floats
 from pipeline.metrics.summary import headline
-from stages import per_video, program
+from stages import feature_tables, per_video, program
 from stages.layout import PARAMS, Layout, write_json
 
 
@@ -33,9 +33,8 @@ def main(dataset: str) -> str:
     params = config.load(PARAMS)
     layout, settings = Layout(dataset), params.evaluate
     brings = params.source(dataset).brings
-    modalities = layout.feature_tables(params.features.modalities, brings)
     encoders = made_by.features(params.clip, params.caption, params.text, brings)
-    videos = features.load(layout.manifest, modalities, encoders)
+    videos = feature_tables.load(layout, params.features.modalities, encoders)
     test, categories = videos.split("test"), videos.layout.categories
     torch.set_num_threads(params.train.threads)
     folders = {(m, seed): layout.model(m, seed) for m in params.models for seed in params.seeds}

@@ -1,7 +1,7 @@
 """Where a dataset's files lie: the one place that knows."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,20 +65,17 @@ class Layout:
         """What is put together from pieces of the work store and names their keys."""
         return [self.frames, *(self.table(name) for name in ("clip", "captions", "text"))]
 
-    def feature_tables(
-        self, modalities: Sequence[str], brings: Sequence[str] = ()
-    ) -> dict[str, Path]:
-        """The feature table of each of `modalities` that the dataset has, in the order given.
+    def feature_tables(self, modalities: Sequence[str], has: Collection[str]) -> dict[str, Path]:
+        """The feature table of each of `modalities` that the dataset `has`, in the order given.
 
-        `brings` are the modalities that come with the dataset (`source.brings`); a dataset
-        that brings none has all, computed from its videos. Raises `UserError` when none is left.
+        Raises `UserError` when none is left.
         """
         tables_of = {"image": self.table("clip"), "text": self.table("text")}
-        found = {name: tables_of[name] for name in modalities if not brings or name in brings}
+        found = {name: tables_of[name] for name in modalities if name in has}
         if not found:
             raise UserError(
                 f"params.yaml: features.modalities is {list(modalities)}, but '{self.name}' brings "
-                f"only {list(brings)}; add one of these, or name a folder of others in its source"
+                f"only {list(has)}; add one of these, or name a folder of others in its source"
             )
         return found
 

@@ -9,7 +9,7 @@ import torch
 from pipeline import checkpoint, config, features, made_by, training
 from pipeline.atomic import write_text
 from pipeline.devices import pick_device
-from stages import program
+from stages import feature_tables, program
 from stages.layout import PARAMS, Layout
 
 
@@ -18,9 +18,8 @@ def main(dataset: str, model: str, seed: int) -> str:
     params = config.load(PARAMS)
     layout = Layout(dataset)
     brings = params.source(dataset).brings
-    modalities = layout.feature_tables(params.features.modalities, brings)
     encoders = made_by.features(params.clip, params.caption, params.text, brings)
-    videos = features.load(layout.manifest, modalities, encoders)
+    videos = feature_tables.load(layout, params.features.modalities, encoders)
     folder = layout.model(model, seed)
     train = videos.split("train")
     if reason := training.why_not(train.labels):

@@ -16,6 +16,7 @@ from tests.models.toy import FEATURES, LAYOUT, TRAIN, base, make, perturb, refin
 CPU = torch.device("cpu")
 TEST = toy_videos(6, seed=2, split="test")
 NAMES = ("base", "refinevad")
+ENCODERS = {"image": {"clip": {"model": "tiny"}}, "text": {"caption": {"backend": "rules"}}}
 
 
 def trained(folder: Path, settings: BaseHead | RefineVadHead, *names: str) -> dict[str, Head]:
@@ -35,7 +36,7 @@ def trained(folder: Path, settings: BaseHead | RefineVadHead, *names: str) -> di
         categories=LAYOUT.categories,
         n_snippets=LAYOUT.n_snippets,
         decode={},
-        encoders={},
+        encoders=ENCODERS,
     )
     checkpoint.save_config(folder, config)
     heads = {}
@@ -54,7 +55,7 @@ def test_every_saved_checkpoint_scores_the_videos(tmp_path: Path) -> None:
         ("refinevad", 7): trained(tmp_path / "refinevad", refinevad(), "last"),
     }
     folders = {key: tmp_path / key[0] for key in heads}
-    runs, without = scoring.score(folders, TEST, CPU)
+    runs, without = scoring.score(folders, TEST, CPU, ENCODERS)
     assert without == {}
     assert [(run.model, run.seed, run.checkpoint) for run in runs] == [
         ("base", 0, "last"),
@@ -80,7 +81,7 @@ def test_a_head_that_was_not_trained_has_its_reason(tmp_path: Path) -> None:
     trained(tmp_path / "base", base(), "last")
     checkpoint.save_reason(tmp_path / "refinevad", "the train split has 3 normal videos alone")
     folders = {(name, 0): tmp_path / name for name in NAMES}
-    runs, without = scoring.score(folders, TEST, CPU)
+    runs, without = scoring.score(folders, TEST, CPU, ENCODERS)
     assert [run.model for run in runs] == ["base"]
     assert without == {"refinevad": "not trained: the train split has 3 normal videos alone"}
 
@@ -89,7 +90,7 @@ def test_without_videos_there_are_no_scores(tmp_path: Path) -> None:
     trained(tmp_path / "base", base(), "last")
     checkpoint.save_reason(tmp_path / "refinevad", "nothing to learn")
     folders = {(name, 0): tmp_path / name for name in NAMES}
-    assert scoring.score(folders, toy_videos(0, seed=0), CPU) == (
+    assert scoring.score(folders, toy_videos(0, seed=0), CPU, ENCODERS) == (
         [],
         {"base": "there is no usable test video", "refinevad": "not trained: nothing to learn"},
     )
@@ -98,4 +99,21 @@ def test_without_videos_there_are_no_scores(tmp_path: Path) -> None:
 def test_a_folder_without_weights_or_reason_is_an_error(tmp_path: Path) -> None:
     trained(tmp_path, base())  # its config alone
     with pytest.raises(UserError, match=r"last\.safetensors does not exist; `dvc repro train`"):
-        scoring.score({("base", 0): tmp_path}, TEST, CPU)
+        scoring.score({("base", 0): tmp_path}, TEST, CPU, ENCODERS)
+
+
+@pytest.mark.parametrize("other", [{"caption": {"backend": "endpoint"}}, {}])
+def test_a_head_trained_on_other_captions_is_not_run(
+    tmp_path: Path, other: dict[str, object]
+) -> None:
+    trained(tmp_path / "base", base(), "last")
+    with pytest.raises(UserError) as caught:
+        scoring.score({("base", 0): tmp_path / "base"}, TEST, CPU, ENCODERS | {"text": other})
+    assert f"{tmp_path / 'base'} was trained on features of other encoders" in str(caught.value)
+    assert 'text.caption.backend: "rules" there' in str(caught.value)
+
+
+def test_encoders_of_a_modality_the_head_does_not_see_do_not_matter(tmp_path: Path) -> None:
+    trained(tmp_path / "base", base(), "last")
+    more = ENCODERS | {"sound": {"model": "x"}}
+    assert scoring.score({("base", 0): tmp_path / "base"}, TEST, CPU, more)[1] == {}

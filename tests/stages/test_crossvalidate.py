@@ -7,10 +7,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline import crossvalidation, tables
+from pipeline import config, crossvalidation, made_by, tables
 from pipeline.errors import UserError
 from stages import crossvalidate
-from stages.layout import Layout
+from stages.layout import PARAMS, Layout
 from tests.params import write_params
 from tests.test_features import manifest_row
 
@@ -51,8 +51,10 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     tables.write(manifest, OWN.manifest, tables.MANIFEST, {"categories": ["Fire"]})
     schema = tables.with_video(tables.feature_piece(D))
     table = pa.Table.from_pylist(entries, schema=schema)
-    for name in ("clip", "text"):
-        tables.write(table, OWN.table(name), schema)
+    params = config.load(PARAMS)
+    encoders = made_by.features(params.clip, params.caption, params.text, ())
+    for stage, modality in (("clip", "image"), ("text", "text")):
+        tables.write(table, OWN.table(stage), schema, {"made_by": encoders[modality]})
     return tmp_path
 
 

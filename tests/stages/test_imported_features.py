@@ -205,8 +205,8 @@ def test_a_modality_that_is_not_brought_is_a_table_without_rows(repository: Path
 
 def test_the_modalities_of_a_dataset_by_hand() -> None:
     both = {"text": OWN.table("text"), "image": OWN.table("clip")}
-    assert list(OWN.feature_tables(["text", "image"]).items()) == list(both.items())
-    assert OWN.feature_tables(["text", "image"], ("image", "text")) == both
+    found = OWN.feature_tables(["text", "image"], ("image", "text"))
+    assert list(found.items()) == list(both.items())
     assert list(OWN.feature_tables(["image"], ("image", "text"))) == ["image"]
     with pytest.raises(UserError, match=r"features\.modalities is \['text'\], but 'mine' brings o"):
         OWN.feature_tables(["text"], ("image",))
