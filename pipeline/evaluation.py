@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.config import Caption, Clip, Evaluate
+from pipeline.config import Caption, Clip, Evaluate, Prompted, TextFeatures
 from pipeline.datasets.listing import SPLITS
 from pipeline.features import VideoFeatures
 from pipeline.metrics import curves, floors
@@ -126,7 +126,7 @@ def truth_summary(test: Rows, categories: Sequence[str], settings: Evaluate) -> 
     }
 
 
-def encoder_note(clip: Clip, caption: Caption, brings: Sequence[str]) -> str:
+def encoder_note(clip: Clip, caption: Caption, text: TextFeatures, brings: Sequence[str]) -> str:
     """What made the features, and what that means for the numbers.
 
     `brings` are the modalities whose features came with the dataset.
@@ -134,13 +134,20 @@ def encoder_note(clip: Clip, caption: Caption, brings: Sequence[str]) -> str:
     if brings:
         return f"Features: the dataset's own ({', '.join(brings)}), as they were brought."
     random = clip.pretrained == "random"
-    text = f"Features: CLIP {clip.model}"
-    text += " with random weights" if random else f" ({clip.pretrained})"
-    text += f", captions by {caption.backend}."
+    note = f"Features: CLIP {clip.model}"
+    note += " with random weights" if random else f" ({clip.pretrained})"
+    note += f", captions by {_captioner(caption)}"
+    note += "." if text.encoder == "clip" else f", their text features by {text.model}."
     if random:
-        text += " Random weights need no download and know nothing of the world."
+        note += " Random weights need no download and know nothing of the world."
     if caption.backend == "rules":
-        text += " Rules measure motion, light and colour; they see no objects and no actions."
+        note += " Rules measure motion, light and colour; they see no objects and no actions."
     if random or caption.backend == "rules":
-        text += " The numbers show that the pipeline works, and compare with no published result."
-    return text
+        note += " The numbers show that the pipeline works, and compare with no published result."
+    return note
+
+
+def _captioner(caption: Caption) -> str:
+    if isinstance(caption, Prompted):
+        return f"{caption.model} (backend {caption.backend})"
+    return f"{caption.made_by} (from a file)" if caption.backend == "file" else caption.backend

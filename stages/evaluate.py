@@ -50,7 +50,7 @@ def main(dataset: str) -> str:
     metrics["floors"] = evaluation.floors_of(_floors(params, layout, test), test.rows, settings)
     summary = json.loads(layout.manifest_summary.read_text(encoding="utf-8"))
     metrics["data"] = evaluation.data_summary(summary, videos, settings)
-    metrics["note"] = evaluation.encoder_note(params.clip, params.caption, brings)
+    metrics["note"] = evaluation.encoder_note(params.clip, params.caption, params.text, brings)
     write_json(layout.metrics, metrics)
     write_json(layout.headline, headline(metrics))
     curves = evaluation.curves_of(runs, test.rows, settings)

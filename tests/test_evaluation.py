@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.config import Clip, Evaluate, RulesCaption
+from pipeline.config import (
+    Clip,
+    ClipText,
+    EndpointCaption,
+    Evaluate,
+    FileCaption,
+    RulesCaption,
+    SentenceText,
+)
 from pipeline.evaluation import (
     CURVE_POINTS,
     curves_of,
@@ -30,6 +38,7 @@ RUNS = [
     Run("base", 0, "last", POOR, None),
     Run("refinevad", 1, "last", POOR, CATEGORY_PROB),
 ]
+BY_CLIP = ClipText(encoder="clip")
 SETTINGS = Evaluate(false_alarm_threshold=0.15, gt_length="frames", resamples=0)
 
 
@@ -252,9 +261,9 @@ def test_data_summary_without_test_videos() -> None:
 
 def test_note_names_encoders_and_warns_of_those_that_know_nothing() -> None:
     rules = RulesCaption(backend="rules")
-    random = encoder_note(Clip(model="tiny", pretrained="random"), rules, ())
+    random = encoder_note(Clip(model="tiny", pretrained="random"), rules, BY_CLIP, ())
     assert random.startswith("Features: CLIP tiny with random weights, captions by rules.")
-    real = encoder_note(Clip(model="ViT-L-14-quickgelu", pretrained="openai"), rules, ())
+    real = encoder_note(Clip(model="ViT-L-14-quickgelu", pretrained="openai"), rules, BY_CLIP, ())
     assert real.startswith("Features: CLIP ViT-L-14-quickgelu (openai), captions by rules.")
     assert "know nothing of the world" in random
     assert "know nothing of the world" not in real  # trained weights do
@@ -263,7 +272,16 @@ def test_note_names_encoders_and_warns_of_those_that_know_nothing() -> None:
         assert "compare with no published result" in note
 
 
+def test_note_names_what_wrote_the_captions_and_read_them() -> None:
+    clip = Clip(model="ViT-L-14-quickgelu", pretrained="openai")
+    served = EndpointCaption(backend="endpoint", model="qwen", revision="fp8")
+    found = encoder_note(clip, served, SentenceText(encoder="transformers", model="bert"), ())
+    assert found.endswith("captions by qwen (backend endpoint), their text features by bert.")
+    given = FileCaption(backend="file", path="c.jsonl", made_by="our annotators")
+    assert "captions by our annotators (from a file)." in encoder_note(clip, given, BY_CLIP, ())
+
+
 def test_note_says_that_the_features_were_brought() -> None:
     clip = Clip(model="tiny", pretrained="random")
-    found = encoder_note(clip, RulesCaption(backend="rules"), ("image", "text"))
+    found = encoder_note(clip, RulesCaption(backend="rules"), BY_CLIP, ("image", "text"))
     assert found == "Features: the dataset's own (image, text), as they were brought."
