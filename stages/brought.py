@@ -6,7 +6,7 @@ from typing import cast
 
 from pipeline import imported, made_by, pieces, tables
 from pipeline.config import FeaturesSource, Modality, Runtime, Source
-from stages import per_video
+from stages import per_video, sources
 from stages.layout import Layout
 from stages.shards import Shard
 
@@ -32,7 +32,7 @@ def write_table(
     settings = cast(FeaturesSource, source)  # the only kind that brings any
     requests = [
         imported.request_of(settings, layout.raw, row, modality)
-        for row in per_video.usable_rows(layout)
+        for row in sources.usable_rows(layout)
     ]
     like, width = _reference(settings, requests)
     return per_video.build_table(

@@ -4,7 +4,7 @@ from functools import partial
 
 from pipeline import caption_quality, config, made_by, tables
 from pipeline.encoders.captioners import captioner
-from stages import per_video, program
+from stages import per_video, program, sources
 from stages.layout import PARAMS, Layout, write_json
 from stages.shards import Shard
 
@@ -28,7 +28,7 @@ def main(dataset: str, shard: Shard | None = None) -> str:
         made_by=made_by.captions(settings),
         make=partial(captioner.SnippetCaptions, settings, runtime),
         sources=captioner.sources(
-            settings, layout.raw, per_video.usable_rows(layout), per_video.sampled_frames(layout)
+            settings, layout.raw, sources.usable_rows(layout), sources.sampled_frames(layout)
         ),
         runtime=runtime,
         workers=backend.workers,

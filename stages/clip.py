@@ -6,7 +6,7 @@ from pipeline import config, made_by, pieces, tables
 from pipeline.devices import videos_together
 from pipeline.encoders import clip
 from pipeline.encoders.images import ImageEncoder
-from stages import brought, per_video, program
+from stages import brought, per_video, program, sources
 from stages.layout import PARAMS, Layout
 from stages.shards import Shard
 
@@ -39,7 +39,7 @@ def main(dataset: str, shard: Shard | None = None) -> str:
         schema=tables.feature_piece(clip.feature_width(params.clip)),
         made_by=made_by.image_features(params.clip),
         make=make,
-        sources=per_video.sampled_frames(layout),
+        sources=sources.sampled_frames(layout),
         runtime=runtime,
         gpu=True,
         together=videos_together(runtime),

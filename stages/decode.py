@@ -4,7 +4,7 @@ from functools import partial
 
 from pipeline import config, pieces, tables
 from pipeline.video import decode
-from stages import per_video, program
+from stages import per_video, program, sources
 from stages.layout import PARAMS, Layout
 from stages.shards import Shard
 
@@ -13,7 +13,7 @@ def main(dataset: str, shard: Shard | None = None) -> str:
     """Write `frames/<video_id>.parquet` of the readable videos, if the dataset has videos."""
     params = config.load(PARAMS)
     layout = Layout(dataset)
-    rows = [] if params.source(dataset).brings else list(per_video.usable_rows(layout))
+    rows = [] if params.source(dataset).brings else list(sources.usable_rows(layout))
     pieces.check_file_names(row["video_id"] for row in rows)
     return per_video.build_table(
         layout,

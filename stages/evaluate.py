@@ -24,7 +24,7 @@ from pipeline.errors import UserError
 from pipeline.metrics import floors
 from pipeline.metrics.scored import Floats
 from pipeline.metrics.summary import headline
-from stages import feature_tables, per_video, program
+from stages import feature_tables, per_video, program, sources
 from stages.layout import PARAMS, Layout, write_json
 
 
@@ -64,11 +64,11 @@ def _floors(
 ) -> dict[str, Floats]:
     """Untrained snippet scores (N, T) by floor; none where there are no frames to measure."""
     wanted = {row["video_id"] for row in test.rows}
-    sources = [source for source in per_video.sampled_frames(layout) if source[0] in wanted]
-    if not sources:
+    found = [source for source in sources.sampled_frames(layout) if source[0] in wanted]
+    if not found:
         return {}
     recipe = pieces.Recipe("floors", floors.VERSION, {})
-    computed, store = per_video.compute(recipe, tables.FLOORS, floors.make, sources, params.runtime)
+    computed, store = per_video.compute(recipe, tables.FLOORS, floors.make, found, params.runtime)
     for video_id, error in computed.failed.items():
         raise UserError(f"{layout.frames_of(video_id)}: {error}; `dvc repro -f decode` mends it")
     measured = {job.video_id: store.load(job.key) for job in computed.done}

@@ -1,6 +1,6 @@
 """What the per-video stages share: from recipe and sources to a table and the videos left out."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,38 +9,14 @@ import pyarrow as pa
 
 from pipeline import pieces, tables
 from pipeline.config import Runtime
-from pipeline.errors import UserError
 from pipeline.pieces.in_use import InUse
 from stages import endings, refilling
 from stages.layout import Layout
 from stages.shards import Shard
+from stages.sources import Source
 
-# video id, key of what it comes from, what the function is called with
-Source = tuple[str, str, Any]
 # from a store and the keys that it lacks to those that it lacks no more
 Refill = Callable[[pieces.Store, Collection[str]], set[str]]
-
-
-def usable_rows(layout: Layout) -> Iterator[dict[str, Any]]:
-    """The manifest's rows of the videos that can be used."""
-    for row in tables.iterate_rows(tables.read(layout.manifest, tables.MANIFEST)):
-        if row["status"] in tables.USABLE:
-            yield row
-
-
-def sampled_frames(layout: Layout) -> Iterator[Source]:
-    """The sampled frames of every video that has them, as sources.
-
-    Raises `UserError` where stage `decode` has not been run.
-    """
-    if not layout.frames.is_dir():
-        raise UserError(
-            f"{layout.frames} does not exist; `dvc repro decode@{layout.name}` builds it"
-        )
-    for row in tables.iterate_rows(tables.read(layout.manifest, tables.MANIFEST)):
-        path = layout.frames_of(row["video_id"])
-        if path.exists():
-            yield row["video_id"], pieces.key_of(path), path
 
 
 def compute(
