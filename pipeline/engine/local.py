@@ -21,6 +21,7 @@ from pipeline.engine.stopping import on_sigterm
 from pipeline.engine.work import Backlog, FatalError, Outcome, died_in_set_up
 
 IN_FLIGHT_PER_WORKER = 4
+LOOK_S = 1.0  # how often a pool that gives no answer is asked whether it still works
 SET_UPS = 3  # pools in a row that may break before any work is done
 
 
@@ -80,7 +81,9 @@ def _of_pool(
                 while len(backlog) and len(waiting) < count * IN_FLIGHT_PER_WORKER:
                     index = backlog.take()
                     waiting[_schedule(pool, work, index, backlog)] = index
-                done = wait(waiting, return_when=FIRST_COMPLETED).done
+                done = wait(waiting, timeout=LOOK_S, return_when=FIRST_COMPLETED).done
+                if not done and not pool.active:  # work that it took while breaking, it forgets
+                    raise BrokenProcessPool
                 lost = {f for f in done if isinstance(f.exception(), BrokenProcessPool)}
                 for future in done - lost:
                     outcome = _outcome(future, waiting.pop(future), backlog)

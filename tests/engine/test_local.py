@@ -1,6 +1,7 @@
 import os
 import time
 from collections.abc import Callable
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ import pytest
 from pebble.pool.process import WorkerManager
 
 from pipeline import engine
+from pipeline.engine import local
 from pipeline.engine.local import how_it_died
+from pipeline.engine.pool import Pool
 from tests.engine.trouble import (
     VALUES,
     WORK,
@@ -115,6 +118,33 @@ def test_workers_killed_while_set_up_are_replaced(tmp_path: Path) -> None:
     one = RUNTIME.model_copy(update={"workers": 1})
     outcomes = engine.run(partial(DiesInSetUp, tmp_path), ["a", "b"], one, label="test")
     assert sorted(outcome.value for outcome in outcomes) == ["A", "B"]
+
+
+class Forgetful(Pool):
+    """Breaks as work comes, once: the work lies in its queue and nobody will look there again."""
+
+    broke = False
+
+    def schedule(self, *given: Any, **named: Any) -> Any:
+        if Forgetful.broke:
+            return super().schedule(*given, **named)
+        Forgetful.broke = True
+        assert self.active
+        self._check_pool_status = lambda: None  # it passed before the pool broke
+        self._pool_manager.handle_broken_pool(BrokenProcessPool("All workers expired"))
+        self._context.task_queue.put(None)
+        for loop in self._loops:
+            loop.join()
+        return super().schedule(*given, **named)
+
+
+def test_work_that_a_breaking_pool_forgets_is_done_by_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(local, "Pool", Forgetful)
+    outcomes = list(engine.run(make_trouble, ["a", "b"], RUNTIME, label="test"))
+    assert Forgetful.broke
+    assert sorted(o.value for o in outcomes) == [VALUES["a"], VALUES["b"]]
 
 
 def test_workers_are_as_many_as_asked_for_and_recycled(tmp_path: Path) -> None:
