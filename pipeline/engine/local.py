@@ -57,6 +57,7 @@ def outcomes(
             initializer=set_up,
             initargs=(pickle.dumps(make), os.getpid(), Path(slots), gpus),
             context=multiprocessing.get_context("spawn"),
+            marks=Path(slots),
         )
         broken = 0
         while len(backlog):
@@ -82,7 +83,7 @@ def _of_pool(
                     index = backlog.take()
                     waiting[_schedule(pool, work, index, backlog)] = index
                 done = wait(waiting, timeout=LOOK_S, return_when=FIRST_COMPLETED).done
-                if not done and not pool.active:  # work that it took while breaking, it forgets
+                if not done and pool.forgets(waiting):
                     raise BrokenProcessPool
                 lost = {f for f in done if isinstance(f.exception(), BrokenProcessPool)}
                 for future in done - lost:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from pipeline.engine import gpus
+from pipeline.engine.pool import ready_mark
 from pipeline.engine.work import Worker, load
 
 PR_SET_PDEATHSIG = 1  # of linux/prctl.h
@@ -25,6 +26,7 @@ def set_up(make: bytes, parent: int, slots: Path, gpu_names: Sequence[str]) -> N
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(FIRST_TO_GO)
     _workers.append(Worker(partial(_build, make, slots, gpu_names)))
+    ready_mark(slots, os.getpid()).touch()
 
 
 def _build(make: bytes, slots: Path, gpu_names: Sequence[str]) -> Callable[[Any], Any]:

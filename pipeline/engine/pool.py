@@ -1,12 +1,22 @@
-"""pebble's pool of processes, with the right work blamed for a worker's death."""
+"""pebble's pool of processes, with the right work blamed for a worker's death, and none lost."""
 
 import contextlib
 import threading
 import time
+from collections.abc import Collection
+from concurrent.futures import Future
+from pathlib import Path
 from typing import Any
 
 from pebble import ProcessPool
 from pebble.pool.process import PoolManager
+
+PATIENCE_S = 15.0  # that ready workers may leave work lying; they need milliseconds
+
+
+def ready_mark(folder: Path, pid: int) -> Path:
+    """The file of `folder` by which the worker `pid` says that it has been set up."""
+    return folder / f"{pid}.ready"
 
 
 class _Manager(PoolManager):
@@ -41,8 +51,28 @@ class _Manager(PoolManager):
 
 
 class Pool(ProcessPool):
-    """As `pebble.ProcessPool`."""
+    """As `pebble.ProcessPool`; its workers leave a `ready_mark` in the folder `marks`."""
 
-    def __init__(self, *, context: Any, **arguments: Any) -> None:
+    def __init__(self, *, context: Any, marks: Path, **arguments: Any) -> None:
         super().__init__(context=context, **arguments)
         self._pool_manager = _Manager(self._context, context)
+        self._marks = marks
+        self._idle_since: float | None = None
+
+    def forgets(self, waiting: Collection[Future[Any]]) -> bool:
+        """Whether the work that is `waiting` will not be done; to be asked every second or so.
+
+        It lies in the queue of a pool that broke as it came. Or a worker was killed between taking
+        work and saying so, or while it held the lock of the others: all are ready and none works.
+        """
+        if not self.active:
+            return True
+        workers = list(self._pool_manager.worker_manager.workers)
+        idle = not any(future.running() for future in waiting) and all(
+            ready_mark(self._marks, pid).exists() for pid in workers
+        )
+        if not idle:
+            self._idle_since = None
+            return False
+        self._idle_since = self._idle_since or time.monotonic()
+        return time.monotonic() - self._idle_since > PATIENCE_S

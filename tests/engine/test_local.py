@@ -10,7 +10,7 @@ import pytest
 from pebble.pool.process import WorkerManager
 
 from pipeline import engine
-from pipeline.engine import local
+from pipeline.engine import local, pool
 from pipeline.engine.local import how_it_died
 from pipeline.engine.pool import Pool
 from tests.engine.trouble import (
@@ -145,6 +145,32 @@ def test_work_that_a_breaking_pool_forgets_is_done_by_the_next(
     outcomes = list(engine.run(make_trouble, ["a", "b"], RUNTIME, label="test"))
     assert Forgetful.broke
     assert sorted(o.value for o in outcomes) == [VALUES["a"], VALUES["b"]]
+
+
+def test_work_that_a_dead_worker_took_without_a_word_is_done_by_the_next_pool(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lost: list[Any] = []
+    dispatch = WorkerManager.dispatch
+
+    def lose_one(manager: WorkerManager, task: Any) -> None:
+        if lost:
+            dispatch(manager, task)
+        lost.append(task)
+
+    monkeypatch.setattr(WorkerManager, "dispatch", lose_one)
+    monkeypatch.setattr(pool, "PATIENCE_S", 1.5)
+    outcomes = list(engine.run(make_trouble, ["a", "b", "c"], RUNTIME, label="test"))
+    assert sorted(o.value for o in outcomes) == [VALUES[name] for name in "abc"]
+    assert len(lost) == 4
+
+
+def test_workers_that_are_long_in_being_set_up_have_forgotten_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pool, "PATIENCE_S", 0.0)
+    outcomes = list(engine.run(make_slowly, ["a", "b"], RUNTIME, label="test"))
+    assert [o.error for o in outcomes] == [None, None]
 
 
 def test_workers_are_as_many_as_asked_for_and_recycled(tmp_path: Path) -> None:
