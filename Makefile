@@ -1,14 +1,16 @@
 # make repro   demo dataset from nothing to metrics and a page
 # make test    linters, types, tests
+# make internvideo   .venv-internvideo, the environment of the caption backend of that name
 # make repro DATASET=<name> [RAW=<folder>] [TARGET=<stage>]   another dataset of params.yaml
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+SECOND := .venv-internvideo
 # `dvc repro` runs `python -m stages...`: that python must be the environment's.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro test lint clean
+.PHONY: repro test lint internvideo clean
 
 repro: $(VENV)/.runtime
 	@git rev-parse --git-dir >/dev/null 2>&1 || { echo "not a git clone; DVC needs one: git init"; exit 1; }
@@ -29,21 +31,24 @@ else
 endif
 	@python -m stages.show
 
-test: lint
+test: lint internvideo
 	HF_HUB_OFFLINE=1 python -m pytest
+
+internvideo: $(SECOND)/.installed
 
 lint: $(VENV)/.test
 	ruff check .
 	ruff format --check .
 	mypy
 
+# $(1): a requirements file; $(2): the python of the environment that gets it.
 # uv installs in seconds where pip takes minutes; pip does where uv cannot be had.
 # uv reads no PIP_* variables, so those that matter are handed on.
 define install
 	@$(BIN)/python -m pip install --quiet uv==0.13.9 2>/dev/null \
 	  && UV_FIND_LINKS="$${PIP_FIND_LINKS// /,}" UV_DEFAULT_INDEX="$$PIP_INDEX_URL" \
-	     $(BIN)/uv pip install --quiet --python $(BIN)/python -r $(1) \
-	  || $(BIN)/python -m pip install --quiet -r $(1) \
+	     $(BIN)/uv pip install --quiet --python $(2) -r $(1) \
+	  || $(2) -m pip install --quiet -r $(1) \
 	  || { echo "installing $(1) failed; is a package index reachable?"; exit 1; }
 endef
 
@@ -56,12 +61,17 @@ $(VENV)/.created:
 	@touch $@
 
 $(VENV)/.runtime: requirements.txt $(VENV)/.created
-	$(call install,requirements.txt)
+	$(call install,requirements.txt,$(BIN)/python)
 	@touch $@
 
-$(VENV)/.test: requirements-test.txt requirements-ray.txt $(VENV)/.runtime
-	$(call install,requirements-test.txt)
+$(VENV)/.test: requirements-test.txt requirements-ray.txt requirements-sentence.txt $(VENV)/.runtime
+	$(call install,requirements-test.txt,$(BIN)/python)
+	@touch $@
+
+$(SECOND)/.installed: requirements-internvideo.txt $(VENV)/.created
+	@test -x $(SECOND)/bin/python || $(BIN)/python -m venv $(SECOND)
+	$(call install,requirements-internvideo.txt,$(SECOND)/bin/python)
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(SECOND) .mypy_cache .ruff_cache .pytest_cache

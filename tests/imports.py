@@ -61,14 +61,17 @@ def closure(program: Path) -> set[str]:
                     todo.append(found)
     code = {file for file in seen if not _only_docstring(file)}
     data = {folder for file in code for folder in data_folders(file)}
-    return {str(path.relative_to(ROOT)) for path in _whole_packages(code) | data}
+    whole = _whole_packages(code)
+    outside = {folder for folder in data if whole.isdisjoint(folder.parents)}
+    return {str(path.relative_to(ROOT)) for path in whole | outside}
 
 
 def _whole_packages(code: set[Path]) -> set[Path]:
     """`code` with the outermost package of which nothing is missing in place of its files."""
     merged = set(code)
     for package in sorted({init.parent for init in ROOT.glob("pipeline/**/__init__.py")}):
-        own = {file for file in package.rglob("*.py") if not _only_docstring(file)}
+        modules = [file for file in package.rglob("*.py") if file.with_name("__init__.py").exists()]
+        own = {file for file in modules if not _only_docstring(file)}
         if own and own <= merged:
             merged = merged - own | {package}
     return merged

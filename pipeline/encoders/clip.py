@@ -25,7 +25,6 @@ import open_clip  # noqa: E402  (the guard must run first)
 from open_clip.transform import PreprocessCfg, merge_preprocess_dict  # noqa: E402
 
 IMAGE_VERSION = 2  # raise when image features change for the same settings and frames
-TEXT_VERSION = 2  # raise when text features change for the same settings and captions
 RANDOM = "random"  # value of `clip.pretrained` for untrained, seeded weights
 
 open_clip.add_model_config(Path(__file__).parent / "clip_models")
@@ -85,6 +84,11 @@ def feature_width(settings: Clip) -> int:
     return int(model_config(settings)["embed_dim"])
 
 
+def context_length(settings: Clip) -> int:
+    """Tokens that the text tower reads of a caption, start and end included."""
+    return int(model_config(settings)["text_cfg"].get("context_length", 77))
+
+
 def build(settings: Clip, device: torch.device) -> Any:
     """The model in eval mode on `device`, its weights in `settings.precision`.
 
@@ -123,24 +127,6 @@ def _check_preprocess(settings: Clip, model: Any) -> None:
 
 def _not_about_random_weights(record: logging.LogRecord) -> bool:
     return "No pretrained weights loaded" not in record.getMessage()
-
-
-def tokenizer(settings: Clip) -> Any:
-    """From a list of captions (n) to tokens (n, context length), cut to fit."""
-    return open_clip.get_tokenizer(settings.model)
-
-
-class TokenCounter:
-    """How many of CLIP's tokens a caption takes, start and end included."""
-
-    def __init__(self, settings: Clip) -> None:
-        self.context_length = int(model_config(settings)["text_cfg"].get("context_length", 77))
-        self.tokenizer = tokenizer(settings)
-
-    def __call__(self, caption: str) -> tuple[int, bool]:
-        """(number of tokens, whether the text tower will see only a part)."""
-        count = len(self.tokenizer.encode(caption)) + 2
-        return count, count > self.context_length
 
 
 def feature_table(features: npt.NDArray[np.float32]) -> pa.Table:

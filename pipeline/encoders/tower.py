@@ -8,6 +8,7 @@ from itertools import groupby
 import torch
 
 from pipeline.encoders.batching import Failure, Floats, Run, batches
+from pipeline.encoders.memory import out_of_memory
 from pipeline.engine import SpoiledError
 from pipeline.errors import UserError
 
@@ -18,7 +19,7 @@ CPU_BATCH = 32
 # How far a component of a unit embedding in fp32 may lie from that of another batch size.
 BATCH_TOLERANCE = 1e-5
 
-NOT_FINITE = "the encoder gave what is no number (overflow?); choose clip.precision bf16 or fp32"
+NOT_FINITE = "the encoder gave what is no number (overflow?); choose precision bf16 or fp32"
 
 Prepare = Callable[[list[torch.Tensor]], torch.Tensor]
 Encode = Callable[[torch.Tensor], torch.Tensor]
@@ -81,7 +82,7 @@ class Tower:
         except Exception as raised:
             # Without its traceback, whose frames would hold on to the batch's tensors.
             error = raised.with_traceback(None)
-        if _out_of_memory(error):
+        if out_of_memory(error):
             return self._halved(runs, error)
         videos = [list(own) for _, own in groupby(runs, key=lambda run: run.video)]
         if len(videos) == 1:
@@ -95,7 +96,7 @@ class Tower:
         if n_rows == 1:
             failure = UserError(
                 "not even one image or caption fits into the device's memory beside the model; "
-                f"choose clip.precision bf16, a smaller model or a freer device ({error})"
+                f"choose precision bf16, a smaller model or a freer device ({error})"
             )
             return [Embedded(runs, failure)]
         if n_rows // 2 < self.batch_size:
@@ -140,8 +141,3 @@ def _stream(device: torch.device) -> torch.cuda.Stream | None:
     if device.type != "cuda":
         return None
     return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-
-
-def _out_of_memory(error: Exception) -> bool:
-    """PyTorch's own error, or cuBLAS failing to get its workspace."""
-    return isinstance(error, torch.OutOfMemoryError) or "CUBLAS_STATUS_ALLOC_FAILED" in str(error)

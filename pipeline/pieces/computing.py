@@ -72,7 +72,9 @@ def compute(
     wanted = list({job.key: job for job in jobs if job.key in lacking}.values())
     save = partial(_Saving, make if together else partial(_OneByOne, make), store)
     run = partial(engine.run, save, runtime=runtime, size=len, workers=workers, gpu=gpu)
-    some = min(together or 1, max(1, len(wanted) // BATCHES))
+    some = together or 1
+    if workers != 1:  # share them
+        some = min(some, max(1, len(wanted) // BATCHES))
     try:
         failed, unfinished = _failures(run, wanted, some, store.stage)
         still = missing_keys(store, (job.key for job in unfinished))
@@ -136,8 +138,9 @@ class _Saving:
         self.store = store
 
     def __call__(self, jobs: Sequence[Job]) -> dict[str, str]:
-        """Why jobs failed, by key."""
+        """Why jobs failed, by key; a worker that died at these jobs has saved some, which stay."""
         failed = {}
+        jobs = [job for job in jobs if self.store.fault(job.key) is not None]
         for position, piece in self.function([job.source for job in jobs]):
             if isinstance(piece, Exception):
                 failed[jobs[position].key] = engine.first_line(piece)

@@ -39,19 +39,6 @@ def test_snippets_that_look_different_get_different_features(frames: Path) -> No
     assert np.abs(first - second).max() > 1e-3
 
 
-@pytest.mark.parametrize(
-    ("caption", "expected"),
-    [
-        ("", (2, False)),
-        ("a cat", (4, False)),
-        ("cat " * 75, (77, False)),
-        ("cat " * 76, (78, True)),
-    ],
-)
-def test_tokens_are_counted_with_start_and_end(caption: str, expected: tuple[int, bool]) -> None:
-    assert clip.TokenCounter(TINY)(caption) == expected
-
-
 def test_openai_weights_in_a_model_with_plain_gelu_are_refused() -> None:
     with pytest.raises(ValidationError, match="use 'ViT-L-14-quickgelu'"):
         Clip(model="ViT-L-14", pretrained="openai")

@@ -1,6 +1,9 @@
+import os
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from pipeline import pieces
@@ -60,3 +63,29 @@ def test_a_failure_is_told_and_too_many_stop_the_stage(log: Path, store: pieces.
     with pytest.raises(UserError, match=r"1 of 3 videos failed[\s\S]*bad: ValueError: negative"):
         pieces.compute(jobs, partial(Measure, log), store, strict)
     assert made(log) == [1, 2]
+
+
+class Together:
+    """Measures several videos at a call; the first time it dies before its second."""
+
+    def __init__(self, log: Path) -> None:
+        self.measure = Measure(log)
+        self.mark = log.with_name("died")
+
+    def __call__(self, sources: Sequence[int]) -> Iterator[tuple[int, pa.Table]]:
+        for position, source in enumerate(sources):
+            if position == 1 and not self.mark.exists():
+                self.mark.touch()
+                os._exit(1)
+            yield position, self.measure(source)
+
+
+def test_what_a_dead_worker_has_saved_of_its_videos_is_not_made_again(
+    log: Path, store: pieces.Store
+) -> None:
+    jobs = jobs_of({"v1": 1, "v2": 2, "v3": 3})
+    make = partial(Together, log)
+    computed = pieces.compute(jobs, make, store, PATIENT, workers=1, together=16)
+    assert computed.summary() == "3 computed, 0 reused, 0 left out"
+    assert made(log) == [1, 2, 3]
+    assert (log.with_name("died")).exists()

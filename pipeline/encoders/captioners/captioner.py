@@ -9,8 +9,8 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline import pieces, tables
-from pipeline.config import Caption, Runtime
-from pipeline.encoders.captioners import rules
+from pipeline.config import Caption, FileCaption, Runtime
+from pipeline.encoders.captioners import endpoint, file, internvideo, native, rules
 from pipeline.encoders.captioners.snippets import Captioner, CaptionSource, Snippets, read
 
 NO_TEXT = {"Cc", "Cs", "Cn", "Co"}  # control, half of a pair, unassigned, private
@@ -41,6 +41,28 @@ class Backend:
 
 BACKENDS: dict[str, Backend] = {
     "rules": Backend(rules.VERSION, rules.identity, rules.RulesCaptioner),
+    "file": Backend(file.VERSION, file.identity, file.FileCaptioner),
+    "endpoint": Backend(
+        endpoint.VERSION,
+        endpoint.identity,
+        endpoint.EndpointCaptioner,
+        workers=1,  # one process holds all requests
+        together=endpoint.together,
+    ),
+    "transformers": Backend(
+        native.VERSION,
+        native.identity,
+        native.NativeCaptioner,
+        on_gpu=True,
+        together=native.together,
+    ),
+    "internvideo": Backend(
+        internvideo.VERSION,
+        internvideo.identity,
+        internvideo.InternVideoCaptioner,
+        on_gpu=True,
+        together=native.together,
+    ),
 }
 
 
@@ -60,10 +82,16 @@ def sources(
     """Each video's id, the key of what its captions come from, and its source.
 
     `raw` is the dataset's folder, `rows` its manifest; `frames` gives id, key and path of each
-    frames piece.
+    frames piece. A changed row of a user's table changes the key of its own video alone.
     """
+    if not isinstance(settings, FileCaption):
+        for video_id, key, path in frames:
+            yield video_id, key, CaptionSource(video_id, path)
+        return
+    given = file.read_given(settings, raw, rows)
     for video_id, key, path in frames:
-        yield video_id, key, CaptionSource(video_id, path)
+        own = given.get(video_id, [])
+        yield video_id, f"{key} {file.digest(own)}", CaptionSource(video_id, path, own)
 
 
 class SnippetCaptions:

@@ -10,13 +10,19 @@ from pipeline.engine import FatalError, SpoiledError
 from pipeline.errors import UserError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Given:
-    """A caption that was there already, of the frames [start, end)."""
+    """A caption that was there already, of the frames [start, end) or of one `snippet`.
+
+    Of a snippet, start and end are NaN until its frames are known. `row` says where the user's
+    table has it.
+    """
 
     start: float
     end: float
     caption: str
+    snippet: int | None = None
+    row: int = 0
 
 
 @dataclass(frozen=True)
