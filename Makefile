@@ -31,8 +31,10 @@ else
 endif
 	@python -m stages.show
 
+# Those of the engine are about time and are run with nothing beside them.
 test: lint internvideo
-	HF_HUB_OFFLINE=1 python -m pytest
+	HF_HUB_OFFLINE=1 python -m pytest -n 2 --dist loadfile --ignore tests/engine
+	HF_HUB_OFFLINE=1 python -m pytest tests/engine
 
 internvideo: $(SECOND)/.installed
 

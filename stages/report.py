@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline import config, tables
+from pipeline import caption_quality, config, tables
 from pipeline.atomic import write_text
 from pipeline.digests import installed
 from pipeline.report import page, thumbnails
@@ -32,6 +32,7 @@ def main(dataset: str) -> str:
         scores=tables.read(layout.scores, tables.SCORES).to_pandas(),
         manifest=tables.read(layout.manifest, tables.MANIFEST).to_pandas(),
         captions=tables.read(layout.table("captions"), tables.CAPTIONS).to_pandas(),
+        on_captions=_on_captions(layout),
         skipped=pd.concat([table.to_pandas() for table in skipped]),
         roc=pd.read_csv(layout.curve("roc")),
         pr=pd.read_csv(layout.curve("pr")),
@@ -43,6 +44,12 @@ def main(dataset: str) -> str:
     )
     write_text(layout.report, page.render(results))
     return f"{layout.report}: {layout.report.stat().st_size / 1e6:.1f} MB"
+
+
+def _on_captions(layout: Layout) -> list[str]:
+    """What the captions are like; nothing where the dataset brings features in place of videos."""
+    found = _read_json(layout.caption_summary)
+    return caption_quality.as_text(found).splitlines() if found else []
 
 
 def _read_json(path: Path) -> dict[str, Any]:

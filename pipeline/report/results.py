@@ -34,7 +34,8 @@ class Results:
     that term, and `<split>_frame_auc`, `<split>_video_auc`). `metrics` is the content of
     metrics.json, `listing` that of the manifest's summary, which lies at `listing_path`.
     `categories` gives the order of `category_prob`. `thumbnails` gives a few small JPEGs of a video
-    in time order, evenly spaced. `scores`, the curves and `captions` may be empty.
+    in time order, evenly spaced. `on_captions` are lines on what the captions are like. `scores`,
+    the curves, `captions` and the lines on them may be empty.
     """
 
     dataset: str
@@ -44,6 +45,7 @@ class Results:
     scores: pd.DataFrame
     manifest: pd.DataFrame
     captions: pd.DataFrame
+    on_captions: list[str]
     skipped: pd.DataFrame
     roc: pd.DataFrame
     pr: pd.DataFrame

@@ -63,7 +63,11 @@ def build(results: Results) -> Data:
     return Data(
         facts=facts(counts),
         none=[label for key, label in FAULTS.items() if counts.get(key) == 0],
-        remarks=[*([gt_length] if gt_length else []), *map(str, results.listing.get("notes", []))],
+        remarks=[
+            *([gt_length] if gt_length else []),
+            *map(str, results.listing.get("notes", [])),
+            *(f"Captions: {line}" for line in results.on_captions),
+        ],
         mislabelled=mislabelled[:MOST_NAMED],
         n_mislabelled=len(mislabelled),
         listing_path=results.listing_path,

@@ -179,6 +179,7 @@ def build(**changes: Any) -> Results:
     fields: dict[str, Any] = {
         "dataset": "tiny", "metrics": metrics(), "listing": {"mislabelled": {"a&b": SCRIPT}},
         "listing_path": "data/tiny/manifest.json",
+        "on_captions": [],
         "scores": scores(), "manifest": manifest(),
         "captions": captions(), "training": training(),
         "skipped": pd.DataFrame([{"video_id": "slow", "stage": "decode", "error": "timed out"}]),

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from ruamel.yaml import YAML
 
-from pipeline import tables
+from pipeline import caption_quality, tables
 from pipeline.errors import UserError
 from stages import report
 from stages.layout import Layout
@@ -49,6 +49,8 @@ def write(layout: Layout) -> None:
     tables.write(tables.CAPTIONS.empty_table(), layout.table("captions"), tables.CAPTIONS)
     for stage in report.PER_VIDEO_STAGES:
         tables.write(tables.SKIPPED.empty_table(), layout.skipped(stage), tables.SKIPPED)
+    summary = caption_quality.summary(results.captions)
+    layout.caption_summary.write_text(json.dumps(summary))
     layout.metrics.write_text(json.dumps(results.metrics))
     layout.manifest_summary.write_text(json.dumps({"mislabelled": {"odd": "two labels"}}))
     for name in ("roc", "pr", "training"):

@@ -94,3 +94,9 @@ def test_left_out_videos_and_their_reasons() -> None:
 def test_a_video_is_not_to_blame_where_no_head_has_scores() -> None:
     empty = build(metrics=untrained("too few"), scores=scores().iloc[:0])
     assert [video_id for video_id, *_ in summary.left_out(empty)] == ["broken", "slow"]
+
+
+def test_what_the_captions_are_like_is_told() -> None:
+    lines = ["3 captions of 1 videos", "warning: 100 % of captions are one and the same"]
+    remarks = summary.build(build(on_captions=lines)).remarks
+    assert remarks[-2:] == [f"Captions: {line}" for line in lines]
