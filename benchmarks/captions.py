@@ -4,8 +4,9 @@
 `SnippetCaptions`, as a worker of the stage runs it: pieces of 320x240 JPEGs of quality 90 read from
 disk, captions saved) and of `generate` alone on inputs that lie prepared in memory, on the device.
 Same process, model and batches; the two take turns, so that a busy machine slows both, and the
-share is the median of the turns. `--size 1b` and `8b` are of InternVL3's sizes with random weights,
-for a GPU; every answer has exactly `--new-tokens` tokens.
+share is the median of the turns. The tiny model takes less time than preparing its inputs;
+`--size small` is for a CPU, `1b` and `8b` are of InternVL3's sizes, for a GPU, all with random
+weights. Every answer has exactly `--new-tokens` tokens.
 """
 
 import argparse
@@ -35,6 +36,15 @@ hf: Any = tiny_vlm.hf  # transformers, imported behind the guard of torchvision
 # InternVL3-1B and 8B: InternViT-300M before Qwen2.5 of 0.5 and 7 billion parameters.
 VOCABULARY = 151_674
 SIZES: dict[str, dict[str, Any]] = {
+    # For a CPU: generating takes several times as long as preparing, which must not be seen.
+    "small": {
+        "hidden_size": 512,
+        "intermediate_size": 2048,
+        "num_hidden_layers": 4,
+        "num_attention_heads": 8,
+        "num_key_value_heads": 8,
+        "vocab_size": 2048,
+    },
     "1b": {
         "hidden_size": 896,
         "intermediate_size": 4864,
@@ -50,7 +60,15 @@ SIZES: dict[str, dict[str, Any]] = {
         "num_key_value_heads": 4,
     },
 }
-SIDE, TOKENS = 448, 256  # of a frame: pixels, and tokens in the prompt
+FRAMES = {"small": (56, 4)}  # of a frame: pixels of its side, and tokens in the prompt
+REAL_FRAMES = (448, 256)
+SMALL_VISION = {
+    "image_size": [56, 56],
+    "hidden_size": 256,
+    "intermediate_size": 1024,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 4,
+}
 TURN = tuple[float, float]  # seconds: of the clock, of CPU time
 
 
@@ -59,19 +77,20 @@ def write_model(folder: Path, size: str) -> None:
     if size == "tiny":
         tiny_vlm.tiny_internvl(folder)
         return
-    processor = tiny_vlm.internvl_processor(SIDE, TOKENS)
+    processor = tiny_vlm.internvl_processor(*FRAMES.get(size, REAL_FRAMES))
     processor.save_pretrained(folder)
     real_config(size, processor.tokenizer).save_pretrained(folder)
 
 
 def real_config(size: str, tokenizer: Any) -> Any:
-    """The configuration of a large model; its vision part is the class's default."""
+    """The configuration of a model; the vision part of a large one is the class's default."""
     text = {"model_type": "qwen2", "vocab_size": VOCABULARY, "max_position_embeddings": 32768}
     ends = {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
     return hf.InternVLConfig(
         text_config=text | SIZES[size] | ends | {"bos_token_id": None},
         image_token_id=tokenizer.convert_tokens_to_ids("<IMG_CONTEXT>"),
         tie_word_embeddings=False,
+        **({"vision_config": SMALL_VISION} if size == "small" else {}),
     )
 
 

@@ -83,7 +83,12 @@ def load(folder: Path, checkpoint: str) -> tuple[Head, ModelConfig]:
     for path in paths:
         if not path.exists():
             raise UserError(f"{path} does not exist; `dvc repro train` writes it")
-    config = ModelConfig(**json.loads(paths[0].read_text(encoding="utf-8")))
+    try:
+        config = ModelConfig(**json.loads(paths[0].read_text(encoding="utf-8")))
+    except TypeError as error:
+        raise UserError(
+            f"{paths[0]} was written by another version ({error}); `dvc repro` trains it anew"
+        ) from error
     weights = load_file(paths[1])
     head = config.build()
     head.load_state_dict(weights)

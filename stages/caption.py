@@ -20,15 +20,21 @@ def main(dataset: str, shard: Shard | None = None) -> str:
             write_json(layout.caption_summary, {})
         return line
     backend = captioner.BACKENDS[settings.backend]
+    recipe = captioner.recipe(settings)
+    models = {"caption": recipe.settings.get("model")}
     line = per_video.build_table(
         layout,
         out,
-        recipe=captioner.recipe(settings),
+        recipe=recipe,
         schema=tables.CAPTION_PIECE,
-        made_by=made_by.captions(settings),
+        made_by=made_by.with_models(made_by.captions(settings), models),
         make=partial(captioner.SnippetCaptions, settings, runtime),
         sources=captioner.sources(
-            settings, layout.raw, sources.usable_rows(layout), sources.sampled_frames(layout)
+            settings,
+            layout.raw,
+            sources.usable_rows(layout),
+            sources.sampled_frames(layout),
+            params.decode.snippets,
         ),
         runtime=runtime,
         workers=backend.workers,

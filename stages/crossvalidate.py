@@ -17,8 +17,8 @@ def main(dataset: str) -> str:
     params = config.load(PARAMS)
     layout, device = Layout(dataset), pick_device(params.runtime.device)
     brings = params.source(dataset).brings
-    encoders = made_by.features(params.clip, params.caption, params.text, brings)
-    videos = feature_tables.load(layout, params.features.modalities, encoders)
+    expected = made_by.features(params.clip, params.caption, params.text, brings)
+    videos, _ = feature_tables.load(layout, params.features.modalities, expected)
     videos = videos.split("train", "validation")
     if not videos.rows:
         raise UserError(f"{layout.manifest}: no usable training video to cross-validate on")

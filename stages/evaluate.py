@@ -33,8 +33,8 @@ def main(dataset: str) -> str:
     params = config.load(PARAMS)
     layout, settings = Layout(dataset), params.evaluate
     brings = params.source(dataset).brings
-    encoders = made_by.features(params.clip, params.caption, params.text, brings)
-    videos = feature_tables.load(layout, params.features.modalities, encoders)
+    expected = made_by.features(params.clip, params.caption, params.text, brings)
+    videos, encoders = feature_tables.load(layout, params.features.modalities, expected)
     test, categories = videos.split("test"), videos.layout.categories
     torch.set_num_threads(params.train.threads)
     folders = {(m, seed): layout.model(m, seed) for m in params.models for seed in params.seeds}

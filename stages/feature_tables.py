@@ -9,15 +9,18 @@ STAGES = {"image": "clip", "text": "text"}  # what makes the table of each modal
 
 
 def load(
-    layout: Layout, modalities: Sequence[str], encoders: Mapping[str, made_by.Settings]
-) -> features.VideoFeatures:
-    """The features of those of `modalities` that the dataset has, joined with its manifest.
+    layout: Layout, modalities: Sequence[str], expected: Mapping[str, made_by.Settings]
+) -> tuple[features.VideoFeatures, dict[str, made_by.Settings]]:
+    """The features of those of `modalities` that the dataset has, and what made their tables.
 
-    `encoders` says for each modality what must have made its table (`made_by.features`). Raises
-    `UserError` where something else did.
+    `expected` says for each modality what must have (`made_by.features`). Raises `UserError` where
+    something else did.
     """
-    paths = layout.feature_tables(modalities, encoders)
-    for name, path in paths.items():
-        command = f"dvc repro -f {STAGES[name]}@{layout.name}"
-        made_by.check_table(path, encoders[name], command)
-    return features.load(layout.manifest, paths)
+    paths = layout.feature_tables(modalities, expected)
+    encoders = {
+        name: made_by.check_table(
+            path, expected[name], f"dvc repro -s -f {STAGES[name]}@{layout.name}"
+        )
+        for name, path in paths.items()
+    }
+    return features.load(layout.manifest, paths), encoders

@@ -25,9 +25,12 @@ def main(dataset: str, shard: Shard | None = None) -> str:
             shard=shard,
         )
     captions = layout.table("captions")
-    made_by.check_table(
-        captions, made_by.captions(params.caption), f"dvc repro -f caption@{dataset}"
+    described = made_by.check_table(
+        captions, made_by.captions(params.caption), f"dvc repro -s -f caption@{dataset}"
     )
+    recipe = text.recipe(params.text, params.clip)
+    settings = made_by.text_features(params.caption, params.text, params.clip)
+    models = made_by.models_of(described) | {"text": recipe.settings.get("model")}
     make = partial(
         text.TextEncoder,
         params.text,
@@ -38,9 +41,9 @@ def main(dataset: str, shard: Shard | None = None) -> str:
     line = per_video.build_table(
         layout,
         layout.table("text"),
-        recipe=text.recipe(params.text, params.clip),
+        recipe=recipe,
         schema=tables.text_piece(text.width(params.text, params.clip)),
-        made_by=made_by.text_features(params.caption, params.text, params.clip),
+        made_by=made_by.with_models(settings, models),
         make=make,
         sources=tables.read_captions(captions),
         runtime=runtime,

@@ -18,8 +18,8 @@ def main(dataset: str, model: str, seed: int) -> str:
     params = config.load(PARAMS)
     layout = Layout(dataset)
     brings = params.source(dataset).brings
-    encoders = made_by.features(params.clip, params.caption, params.text, brings)
-    videos = feature_tables.load(layout, params.features.modalities, encoders)
+    expected = made_by.features(params.clip, params.caption, params.text, brings)
+    videos, encoders = feature_tables.load(layout, params.features.modalities, expected)
     folder = layout.model(model, seed)
     train = videos.split("train")
     if reason := training.why_not(train.labels):
@@ -71,7 +71,7 @@ def _model_config(
         categories=videos.layout.categories,
         n_snippets=videos.layout.n_snippets,
         decode=params.decode.model_dump(),
-        encoders={name: encoders[name] for name in videos.layout.widths},
+        encoders=encoders,
     )
 
 

@@ -43,7 +43,19 @@ def several(first: int, count: int) -> str:
         "a man, a man and a man walk in different ways",
         "2",
         f"{several(0, 60)}.",
-        several(0, 40),
+        several(0, 20),  # a phrase; no sentence
+        "2 men and a dog on a street",
+        "“a man walking, arms up, down a street”",
+        "A man walking down",
+        "Two men talk. A car passes!",
+        "A man shouts “Stop, leave it!”",
+        f"{several(0, 30)}.",
+        "It is impossible to see much because of fog, but a car passes.",
+        "I can't make out the person, but a car is on the road.",
+        "I cannot identify anyone. However, the scene shows a man who runs.",
+        "I am unable to see his face, but I can see a man.",
+        "Assistant referee runs along the line.",
+        "User Interface of a ticket machine.",
         f"{several(0, 2)} {several(0, 2)} {several(0, 2)} {several(2, 6)}",  # half of it
         f"{several(0, 7)} {several(0, 7)} {several(0, 7)} {several(0, 7)} {several(7, 29)}.",
         f"{several(0, 17)} {several(0, 17)} {several(0, 17)}.",
@@ -62,6 +74,13 @@ def test_captions_without_a_fault(caption: str) -> None:
         ("!" * 200, "empty"),
         (f"{several(0, 61)}.", "over_long"),
         (several(0, 41), "over_long"),
+        (f"A {several(0, 40)}", "over_long"),
+        (several(0, 40), "unfinished"),
+        (several(0, 21), "unfinished"),
+        ("A man walking down a", "unfinished"),
+        ("“The man walks to the", "unfinished"),
+        ("a man walks. he then", "unfinished"),
+        ("a man walks! he goes to", "unfinished"),
         ("no no no no", "loops"),
         ("The man walks, the man walks. The man walks; THE MAN WALKS", "loops"),
         (
@@ -84,6 +103,15 @@ def test_captions_without_a_fault(caption: str) -> None:
         ("There is no video", "refusals"),
         ("The images have not been uploaded.", "refusals"),
         ("Please provide the image.", "refusals"),
+        ("It is impossible to see much because of fog.", "refusals"),
+        ("I can't see the video, but I can help if you upload it.", "refusals"),
+        ("I cannot view images. However, if you tell me of them, I write.", "refusals"),
+        ("I am unable to see it, but the image has not been loaded.", "refusals"),
+        ("I can’t see it, but I’m happy to help.", "refusals"),
+        ("I'm sorry, but the image is blank.", "refusals"),
+        ("I'm sorry, I can't see it, but a man may be there.", "refusals"),
+        ("I cannot see the debut of the play.", "refusals"),
+        ("I cannot, but", "refusals"),
         ("<|im_end|>", "markup"),
         ("A man runs.</s>", "markup"),
         ("<image> a man", "markup"),
@@ -95,6 +123,10 @@ def test_captions_without_a_fault(caption: str) -> None:
         ("assistant\nA man runs.", "markup"),
         ("assistant A man runs.", "markup"),
         ("ASSISTANT: a man", "markup"),
+        ("Assistant: A man runs.", "markup"),
+        ("User : a man", "markup"),
+        ("System\nA man runs.", "markup"),
+        ("Assistant", "markup"),
         ("Мужчина идёт по улице a b c.", "non_latin"),
         ("一个男人在街上", "non_latin"),
     ],
@@ -107,6 +139,8 @@ def test_faults_that_come_together() -> None:
     assert kinds_of("<|im_end|>" * 5) == {"markup", "loops"}
     assert kinds_of("对不起，我看不到图片。") == {"refusals", "non_latin"}
     assert kinds_of("车 车车，车") == {"loops", "non_latin"}
+    assert kinds_of("I cannot see any video") == {"refusals", "unfinished"}
+    assert kinds_of("no " * 30) == {"loops"}
     assert kinds_of("half Latin, наполовину нет так") == {"non_latin"}  # 9 letters of 26
 
 

@@ -57,6 +57,7 @@ def test_by_hand() -> None:
         "characters": {"min": 0, "median": 6.0, "max": 11},
         "empty": part(3, 0.3),
         "over_long": part(0, 0.0),
+        "unfinished": part(0, 0.0),
         "loops": part(0, 0.0),
         "refusals": part(2, 0.2),
         "markup": part(0, 0.0),
@@ -136,8 +137,8 @@ def test_good_captions_give_no_warning() -> None:
     assert as_text(summary(frame(plain()))).splitlines() == [
         "100 captions of 25 videos, 6 to 6 words (median 6); 100 % distinct",
         "most common (1 %): A man walks past house 0-0.",
-        "0 empty, 0 over-long, 0 looping, 0 refusals, 0 with markup, 0 not in Latin script; "
-        "0 videos with one caption throughout",
+        "0 empty, 0 over-long, 0 unfinished, 0 looping, 0 refusals, 0 with markup, "
+        "0 not in Latin script; 0 videos with one caption throughout",
     ]
 
 
@@ -147,6 +148,7 @@ def test_good_captions_give_no_warning() -> None:
         ("", 1, "captions without a word: "),
         ("I cannot see.", 1, "captions in which the model declines, such as 'I cannot see.': "),
         ("no no no no", 5, "captions that repeat a phrase over and over, such as 'no no"),
+        (" ".join(map(str, range(61))), 5, "captions are over-long, such as '0 1 2"),
         ("A man.</s>", 0, "captions with tags, special tokens or Markdown, such as 'A man.</s>'"),
         ("街上有人", 5, "captions in another script than Latin, such as '街上有人'"),
         ("A man is there.", 20, "captions are one and the same: "),
@@ -160,6 +162,30 @@ def test_a_warning_comes_beyond_its_share_alone(caption: str, allowed: int, word
         found = [line for line in as_text(summary(frame(videos))).splitlines() if "warning" in line]
         assert len(found) == (count > allowed)
         assert all(line.startswith(f"warning: {count} ({count} %) {words}") for line in found)
+
+
+def cut_off(n_words: int, begin: str) -> list[str]:
+    """A hundred captions that differ, without a sentence's end."""
+    rest = " ".join(f"word{n}" for n in range(n_words - 2))
+    return [f"{begin} {rest} street{n}" for n in range(100)]
+
+
+@pytest.mark.parametrize(
+    ("captions", "warned"),
+    [
+        (cut_off(20, "The"), True),
+        (cut_off(35, "a"), True),
+        (cut_off(12, "a"), False),  # as of a captioner that writes phrases
+    ],
+)
+def test_most_captions_without_an_end(captions: list[str], warned: bool) -> None:
+    whole = [text for own in plain().values() for text in own]
+    for n_cut in (50, 51):
+        flat = captions[:n_cut] + whole[n_cut:]
+        text = as_text(summary(frame({f"v{v}": flat[4 * v : 4 * v + 4] for v in range(25)})))
+        line = "warning: 51 (51 %) captions end without a sentence's end, such as '"
+        assert (line in text) == ("warning" in text) == (warned and n_cut == 51)
+        assert ("max_new_tokens cuts" in text and "no fault" in text) == (line in text)
 
 
 @pytest.mark.parametrize(("count", "warned"), [(5, False), (6, True)])

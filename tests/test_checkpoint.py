@@ -122,3 +122,14 @@ def test_missing_files_are_named(tmp_path: Path) -> None:
     load(tmp_path, "last")
     with pytest.raises(UserError, match=r"best_on_test\.safetensors does not exist"):
         load(tmp_path, "best_on_test")
+
+
+def test_a_config_of_another_version_is_refused_by_name(tmp_path: Path) -> None:
+    save_config(tmp_path, config_of(base()))
+    save_weights(tmp_path, "last", weights_of(used(base())))
+    path = tmp_path / "config.json"
+    config = json.loads(path.read_text())
+    del config["decode"]
+    path.write_text(json.dumps(config))
+    with pytest.raises(UserError, match=r"config\.json was written by another version.*'decode'"):
+        load(tmp_path, "last")

@@ -13,7 +13,7 @@ from pipeline.config import (
     Evaluate,
     FileCaption,
     RulesCaption,
-    SentenceText,
+    TransformersText,
 )
 from pipeline.evaluation import (
     CURVE_POINTS,
@@ -275,7 +275,7 @@ def test_note_names_encoders_and_warns_of_those_that_know_nothing() -> None:
 def test_note_names_what_wrote_the_captions_and_read_them() -> None:
     clip = Clip(model="ViT-L-14-quickgelu", pretrained="openai")
     served = EndpointCaption(backend="endpoint", model="qwen", revision="fp8")
-    found = encoder_note(clip, served, SentenceText(encoder="transformers", model="bert"), ())
+    found = encoder_note(clip, served, TransformersText(encoder="transformers", model="bert"), ())
     assert found.endswith("captions by qwen (backend endpoint), their text features by bert.")
     given = FileCaption(backend="file", path="c.jsonl", made_by="our annotators")
     assert "captions by our annotators (from a file)." in encoder_note(clip, given, BY_CLIP, ())

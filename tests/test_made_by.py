@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from pipeline import made_by, tables
-from pipeline.config import Clip, ClipText, EndpointCaption, RulesCaption, SentenceText
+from pipeline.config import Clip, ClipText, EndpointCaption, RulesCaption, TransformersText
 from pipeline.errors import UserError
 
 CLIP = Clip(model="tiny", pretrained="random")
@@ -54,8 +54,17 @@ def test_a_table_that_does_not_say_is_refused(tmp_path: Path) -> None:
         made_by.check_table(path, made_by.captions(RULES), "dvc repro -f x")
 
 
+def test_a_table_says_which_model_its_folder_held(tmp_path: Path) -> None:
+    settings = made_by.with_models(made_by.captions(RULES), {"caption": "digest", "text": None})
+    path = written(tmp_path / "captions.parquet", settings)
+    found = made_by.check_table(path, made_by.captions(RULES), "dvc repro")
+    assert made_by.models_of(found) == {"caption": "digest"}
+    other = made_by.with_models(made_by.captions(RULES), {"caption": "another"})
+    assert "models.caption" in made_by.compare(found, other)
+
+
 def test_clip_made_text_features_only_where_its_tower_did() -> None:
-    other = SentenceText(encoder="transformers", model="folder")
+    other = TransformersText(encoder="transformers", model="folder")
     assert set(made_by.text_features(RULES, BY_CLIP, CLIP)) == {"caption", "text", "clip"}
     assert set(made_by.text_features(RULES, other, CLIP)) == {"caption", "text"}
 

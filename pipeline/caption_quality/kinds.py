@@ -12,36 +12,17 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-Bools = npt.NDArray[np.bool_]
+from pipeline.caption_quality.refusals import Bools, matches, refusals
+
 Counts = npt.NDArray[np.int32]
 
 TOO_MANY_WORDS = 60
-UNFINISHED_WORDS = 40  # from here, a caption without a sentence's end was cut by a token limit
+UNENDED_WORDS = 40  # no captioner that stops by itself says more without a sentence's end
+LABEL_WORDS, PHRASE_ALONE_WORDS = 4, 20  # so many may stand without a sentence's end
 LOOP_WORDS, LOOP_TIMES = 6, 4
 PHRASE_WORDS, PHRASE_TIMES = 16, 3  # of a phrase that makes most of a caption
 
-# All patterns are RE2's. A refusal counts at the caption's beginning only, and where it is about
-# the picture or the model itself: people in videos are unable to stand, too.
-SEEN = r"(?:image|picture|photo|video|frame|clip|visual)s?"
-TOLD = r"(?:see|view|describe|determine|identify|analy[sz]e|process|provide|access|assist|help)"
-GIVEN = r"(?:provided|given|available|attached|found|uploaded|accessible|loaded|shown|shared)"
-REFUSALS = (
-    r"(?:i am|i['’]m) (?:\w+ )?sorry\b",
-    r"(?:sorry|(?:my )?apologies)(?:[,.!:;]| but| for)",
-    r"i (?:must )?apologi[sz]e\b",
-    r"i (?:can ?not|can['’]t|could not|couldn['’]t|am unable|am not able|will not|won['’]t)\b",
-    r"i['’]m (?:unable|not able)\b",
-    rf"i (?:do not|don['’]t) (?:have|see) (?:access|(?:the |an |any )?{SEEN})\b",
-    r"as an? (?:ai|artificial intelligence|(?:large )?language model)\b",
-    r"unfortunately,? i\b",
-    rf"(?:it is )?(?:unable|impossible|not possible) to {TOLD}\b",
-    rf"(?:there (?:is|are|was|were) )?no {SEEN}"
-    rf"(?:(?: (?:is|are|was|were|has been|have been))? {GIVEN}\b|[.!]?$)",
-    rf"(?:the|this|your) {SEEN} (?:is|are|was|were|has|have)(?: not|n['’]t) (?:been )?{GIVEN}\b",
-    r"(?:please|(?:could|can) you) (?:please )?(?:provide|upload|share|attach)\b",
-    r"(?:很|非常)?抱歉|对不起|我无法|我不能|作为(?:一个|一名)?(?:AI|人工智能)|无法(?:看到|查看|描述)",
-)
-REFUSAL = r"^[\s\p{P}]*(?:" + "|".join(REFUSALS) + ")"
+# All patterns are RE2's.
 MARKUP = "|".join(
     (
         r"<[|｜]|[|｜]>",  # <|im_end|>
@@ -49,11 +30,15 @@ MARKUP = "|".join(
         r"<0x[0-9A-Fa-f]{2}>|▁|\pL[ĠĊ]",  # tokens that were never decoded
         r"\[/?INST\]|<</?SYS>>",
         r"\*\*|```|^#+\s",
-        r"^(?:assistant|user|system|ASSISTANT|USER|SYSTEM)(?:\s*:|\s*\n|\s+\p{Lu}|\s*$)",
+        r"^(?i:assistant|user|system)\s*(?::|\n|$)",
+        r"^(?:assistant|user|system|ASSISTANT|USER|SYSTEM)\s+\p{Lu}",  # its line's end is a blank
     )
 )
 TEXT = r"[\p{L}\p{N}]"
-SENTENCE_END = r"[.!?…。！？।][\s\p{Pe}\p{Pf}\"'*]*$"
+SENTENCE_ENDS = ".!?…。！？।"
+SENTENCE_END = rf"[{SENTENCE_ENDS}][\s\p{{Pe}}\p{{Pf}}\"'*]*$"
+# No capital at the beginning and no sentence's end within: not meant as a sentence.
+PHRASE_ALONE = rf"^[\s\p{{P}}]*[^\s\p{{P}}\p{{Lu}}][^{SENTENCE_ENDS}]*$"
 SPACELESS = (
     r"([\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tibetan}])(\p{M}*)"
 )
@@ -73,27 +58,35 @@ def measure(captions: pa.Array) -> Measured:
     """Measure N captions (string, no nulls).
 
     `empty` has no letter and no digit. `over_long` has more than 60 words, or more than 40 and
-    no sentence's end. `loops`: see `loops`. `refusals` begin as a model does that declines.
-    `markup` holds tags or tokens of a chat template, or Markdown. `non_latin`: most of its letters
-    are of another script.
+    no sentence's end. `unfinished`: see `_unfinished`. `loops`: see `loops`. `refusals` begin as a
+    model does that declines. `markup` holds tags or tokens of a chat template, or Markdown.
+    `non_latin`: most of its letters are of another script.
     """
     words = split(captions)
     n_words = np.diff(words.offsets.to_numpy()).astype(np.int32)
-    unfinished = ~_matches(captions, SENTENCE_END)
+    unended = ~matches(captions, SENTENCE_END)
+    over_long = (n_words > TOO_MANY_WORDS) | (n_words > UNENDED_WORDS) & unended
+    looping = loops(words)
     kinds = {
-        "empty": ~_matches(captions, TEXT),
-        "over_long": (n_words > TOO_MANY_WORDS) | (n_words > UNFINISHED_WORDS) & unfinished,
-        "loops": loops(words),
-        "refusals": _matches(captions, REFUSAL, ignore_case=True),
-        "markup": _matches(captions, MARKUP),
+        "empty": ~matches(captions, TEXT),
+        "over_long": over_long,
+        "unfinished": _unfinished(captions, n_words, unended) & ~over_long & ~looping,
+        "loops": looping,
+        "refusals": refusals(captions),
+        "markup": matches(captions, MARKUP),
         "non_latin": _non_latin(captions),
     }
     return Measured(n_words, pc.utf8_length(captions).to_numpy(), kinds)
 
 
-def _matches(captions: pa.Array, pattern: str, ignore_case: bool = False) -> Bools:
-    found = pc.match_substring_regex(captions, pattern, ignore_case=ignore_case)
-    return np.asarray(found.to_numpy(zero_copy_only=False), dtype=bool)
+def _unfinished(captions: pa.Array, n_words: Counts, unended: Bools) -> Bools:
+    """Which captions stop before their sentence does; loops and the over-long are told as such.
+
+    They have more than four words and no sentence's end. A phrase such as "a man walking down a
+    street" is how some captioners write: it may have twenty words.
+    """
+    allowed = np.where(matches(captions, PHRASE_ALONE), PHRASE_ALONE_WORDS, LABEL_WORDS)
+    return unended & (n_words > allowed)
 
 
 def _non_latin(captions: pa.Array) -> Bools:

@@ -1,7 +1,6 @@
 """What a caption table's captions are like, so that a captioner that is silently broken is seen."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,74 +9,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline import seal, tables
+from pipeline.caption_quality.alarms import ALARMS
 from pipeline.caption_quality.tally import Row, Tally
 from pipeline.table_files import readable
 
 COLUMNS = ["video_id", "snippet", "caption"]
 ROWS_AT_A_TIME = 1 << 14
 SHOWN = 60  # characters of a caption in the terminal
-
-
-@dataclass(frozen=True)
-class Alarm:
-    """A share above which captions are told to be suspect: of what, and what it probably means."""
-
-    kind: str
-    share: float
-    told: str
-    meaning: str
-
-
-ALARMS = (
-    Alarm(
-        "empty",
-        0.01,
-        "captions without a word",
-        "the model ends at once or its numbers overflow (precision fp16), or a table of captions "
-        "has gaps; try bf16 and see that the prompt fits the model, or set gaps: nearest",
-    ),
-    Alarm(
-        "refusals",
-        0.01,
-        "captions in which the model declines",
-        "it was not given the frames, or declines what it sees; check that the model or server "
-        "takes images, or change the prompt",
-    ),
-    Alarm(
-        "loops",
-        0.05,
-        "captions that repeat a phrase over and over",
-        "greedy decoding got caught, or weights are missing or random; set repetition_penalty to "
-        "1.05 or so, fewer max_new_tokens, and check the model's folder",
-    ),
-    Alarm(
-        "markup",
-        0.0,
-        "captions with tags, special tokens or Markdown",
-        "the chat template or tokenizer is not the model's own, or the prompt lets it format; "
-        "text features see these signs as words",
-    ),
-    Alarm(
-        "non_latin",
-        0.05,
-        "captions in another script than Latin",
-        "the model answers in another language; CLIP's text tower knows English: ask for English "
-        "in the prompt, or choose a text encoder of that language",
-    ),
-    Alarm(
-        "most_common",
-        0.2,
-        "captions are one and the same",
-        "the model does not look at the frames, or the prompt asks too little",
-    ),
-    Alarm(
-        "same_throughout",
-        0.5,
-        "videos have one caption throughout",
-        "every snippet gets the same frames, or the model sees no difference; look at the frames "
-        "of the examples",
-    ),
-)
 
 
 def of_table(path: Path) -> dict[str, Any]:
@@ -140,10 +78,11 @@ def as_text(found: dict[str, Any]) -> str:
             f", {words['min']} to {words['max']} words (median {words['median']:g}); "
             f"{_percent(found['distinct'])} distinct"
         )
-        lines.append(f"most common ({_percent(common)}): {_shown(common['caption'])}")
+        lines.append(f"most common ({_percent(common)}): {_shown(common['caption']) or '(empty)'}")
     names = {
         "empty": "empty",
         "over_long": "over-long",
+        "unfinished": "unfinished",
         "loops": "looping",
         "refusals": "refusals",
         "markup": "with markup",

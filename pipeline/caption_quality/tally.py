@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from pipeline.caption_quality.kinds import Measured, measure
 
-KINDS = ("empty", "over_long", "loops", "refusals", "markup", "non_latin")
+KINDS = ("empty", "over_long", "unfinished", "loops", "refusals", "markup", "non_latin")
 EXAMPLES, EXAMPLE_LENGTH = 3, 120
 FEWEST_SNIPPETS = 3  # from which a video is expected to be told in more than one caption
 

@@ -123,22 +123,33 @@ class ClipText(Section):
     long_captions: Literal["truncate", "sentences"] = "truncate"
 
 
-class SentenceText(Section):
-    """Text features by another encoder: a plain transformers model, or a sentence-transformers one.
+class _SentenceText(Section):
+    """Text features by another encoder than CLIP's.
 
-    `model` is a hub id, whose `revision` is pinned, or a local folder. `pooling` is for
-    transformers: over the tokens of the last layer.
+    `model` is a hub id, whose `revision` is pinned, or a local folder.
     """
 
-    encoder: Literal["transformers", "sentence_transformers"]
     model: Text
     revision: Annotated[str, Field(pattern=COMMIT)] | None = None
-    pooling: Literal["mean", "first", "last"] = "mean"
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     long_captions: Literal["truncate", "sentences"] = "truncate"
 
 
-TextFeatures = Annotated[ClipText | SentenceText, Field(discriminator="encoder")]
+class TransformersText(_SentenceText):
+    """Text features by a plain transformers model; `pooling` over the tokens of its last layer."""
+
+    encoder: Literal["transformers"]
+    pooling: Literal["mean", "first", "last"] = "mean"
+
+
+class SentenceTransformersText(_SentenceText):
+    """Text features by a sentence-transformers model, which brings its own pooling."""
+
+    encoder: Literal["sentence_transformers"]
+
+
+OtherText = TransformersText | SentenceTransformersText
+TextFeatures = Annotated[ClipText | OtherText, Field(discriminator="encoder")]
 
 
 class CaptionRuntime(Section):

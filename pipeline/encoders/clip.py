@@ -1,7 +1,7 @@
 """CLIP through open_clip: which model, what decides its features, and building it.
 
 One code path for OpenAI's ViT-L/14 and for the small randomly initialised model of the demo
-(`clip_models/tiny.json`). The towers at work: `images.py`, `text.py`.
+(`clip_models/tiny.json`). The towers at work: `images.py`, `text/`.
 """
 
 import logging

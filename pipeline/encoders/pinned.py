@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,21 @@ from pipeline.errors import UserError
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 
+# Of a model's folder what decides nothing: hidden (a downloader's notes), compiled, to be read by
+# people. Of weights in several formats all count: which is loaded is the library's choice.
+UNUSED = (".*", "__pycache__", "*.md", "LICENSE*", "NOTICE*")
+PICTURES = ("*.png", "*.jpg", "*.jpeg", "*.gif", "*.svg", "*.webp")
+LOGS = "runs"  # of a training; at the folder's top
+
+FULL = "out of memory"
+
 
 def identity(model: str, revision: str | None) -> dict[str, Any]:
     """What stands for a model in a piece's key: its commit, or the content of its folder.
 
-    `model` and `revision` are keys of one block of `params.yaml`. A folder is read whole, 16 GB
-    for a model of 8 billion parameters: once a stage's run. Hidden files (a downloader's notes)
-    do not count, nor do compiled ones. Raises `UserError` as `check` does.
+    `model` and `revision` are keys of one block of `params.yaml`. A folder is read whole but for
+    what decides nothing (see `UNUSED`), 16 GB for a model of 8 billion parameters: once a stage's
+    run. Raises `UserError` as `check` does, and for a folder in it that is a link.
     """
     check(model, revision)
     if revision is not None:
@@ -51,41 +60,69 @@ def check(model: str, revision: str | None) -> None:
         return
     if not HUB_ID.fullmatch(model):
         raise UserError(
-            f"model {model} is neither a folder here nor an id of the hub (owner/name); "
-            "paths are relative to the root of the repository"
+            f"model: there is no folder {model}, and an id of the hub is owner/name; paths are "
+            "relative to the root of the repository, with ~ written out"
         )
     if revision is None:
         raise UserError(
-            f"model {model} needs a `revision` beside it in params.yaml, else its weights could "
-            "change unnoticed: the 40 hexadecimal digits of a commit, which "
+            f"model: there is no folder {model} here; as an id of the hub it needs a `revision` "
+            "beside it in params.yaml, else its weights could change unnoticed: the 40 hexadecimal "
+            "digits of a commit, which "
             f"https://huggingface.co/{model}/commits/main lists"
         )
 
 
 @contextmanager
 def loading(model: str, revision: str | None) -> Iterator[None]:
-    """Around what loads the model: whatever it raises ends the run, with the way out."""
+    """Around what loads the model, onto its device too: what it raises tells the way out.
+
+    Ends the run with `FatalError`, but for a GPU that broke: `SpoiledError`.
+    """
     check(model, revision)
     try:
         yield
     except (UserError, SpoiledError):
         raise
     except Exception as error:  # of many kinds: no network, no such commit, a damaged file
-        download = f"hf download {model}" + (f" --revision {revision}" if revision else "")
-        way_out = (
-            "look into the folder"
-            if Path(model).is_dir()
-            else f"`{download}` once, where the hub can be reached, or give a local folder"
+        raise _told(error, model, revision) from error
+
+
+def _told(error: Exception, model: str, revision: str | None) -> FatalError | SpoiledError:
+    import torch  # noqa: PLC0415  (rules ask for no model, and must not wait for it)
+
+    from pipeline.encoders.memory import out_of_memory  # noqa: PLC0415
+
+    broken = isinstance(error, torch.AcceleratorError)
+    # A GPU that others have filled fails so before PyTorch's own allocator is asked.
+    if out_of_memory(error) or isinstance(error, MemoryError) or (broken and FULL in str(error)):
+        return FatalError(
+            f"{model} does not fit into memory beside what else is there: {first_line(error)}; "
+            "choose precision bf16, a smaller model or a freer device"
         )
-        at = f" at {revision}" if revision else ""
-        raise FatalError(f"cannot load {model}{at}: {first_line(error)}; {way_out}") from error
+    if broken:
+        return SpoiledError(f"the GPU failed: {first_line(error)}")
+    download = f"hf download {model}" + (f" --revision {revision}" if revision else "")
+    way_out = (
+        "look into the folder"
+        if Path(model).is_dir()
+        else f"`{download}` once, where the hub can be reached, or give a local folder"
+    )
+    at = f" at {revision}" if revision else ""
+    return FatalError(f"cannot load {model}{at}: {first_line(error)}; {way_out}")
 
 
 def _names(folder: Path) -> list[Path]:
-    """Paths of a model's files below its folder, sorted."""
-    names = (path.relative_to(folder) for path in folder.rglob("*") if not path.is_dir())
-    return sorted(name for name in names if not any(map(_passed_over, name.parts)))
+    """Paths of a model's files below its folder, sorted; those that decide nothing left out."""
+    names = sorted(path.relative_to(folder) for path in folder.rglob("*"))
+    used = [name for name in names if name.parts[0] != LOGS and not any(map(_unused, name.parts))]
+    for name in used:
+        if (folder / name).is_dir() and (folder / name).is_symlink():
+            raise UserError(
+                f"{folder / name} is a link to a folder, which a model's digest does not follow; "
+                "put the folder itself there, or remove the link"
+            )
+    return [name for name in used if not (folder / name).is_dir()]
 
 
-def _passed_over(part: str) -> bool:
-    return part.startswith(".") or part == "__pycache__"
+def _unused(part: str) -> bool:
+    return any(fnmatchcase(part, pattern) for pattern in (*UNUSED, *PICTURES))

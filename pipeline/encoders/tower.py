@@ -1,4 +1,4 @@
-"""One of CLIP's towers at work: batches go to the device, embeddings come back."""
+"""An encoder at work: batches go to the device, embeddings come back."""
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +12,7 @@ from pipeline.encoders.memory import out_of_memory
 from pipeline.engine import SpoiledError
 from pipeline.errors import UserError
 
-# Rows a batch on a CPU, whatever `runtime.batch_size`: matrix products of other shapes differ in
+# Images a batch on a CPU, whatever `runtime.batch_size`: matrix products of other shapes differ in
 # their last bits.
 CPU_BATCH = 32
 

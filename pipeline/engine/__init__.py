@@ -42,18 +42,19 @@ def run(
     """Yield an `Outcome` for every element of `work`, in order of completion.
 
     `make` is pickled, called once in each worker, and returns the function that is called
-    with one element, which may take `runtime.timeout_s`; `size` is how many videos that is, for
-    the progress bar. `gpu`: the function computes on a GPU where `runtime.device` allows, and
+    with one element; `size` is how many videos that is, each of which may take
+    `runtime.timeout_s`. `gpu`: the function computes on a GPU where `runtime.device` allows, and
     workers are one a GPU then. Raises `FatalError` when a worker cannot be set up or says so,
     and `SystemExit` on SIGTERM.
     """
     if not work:
         return
+    limits = [runtime.timeout_s * size(element) for element in work]
     if runtime.engine == "ray":
         start = partial(on_ray.outcomes, gpu=gpu)
     else:
         start = partial(local.outcomes, gpus=visible_gpus(runtime.device) if gpu else [])
-    outcomes = start(make, work, runtime, workers=workers, label=label)
+    outcomes = start(make, work, runtime, limits=limits, workers=workers, label=label)
     with tqdm(total=sum(map(size, work)), desc=label, unit="video", disable=None) as bar:
         for outcome in outcomes:
             bar.update(size(work[outcome.index]))

@@ -37,18 +37,21 @@ def outcomes(
     work: Sequence[Any],
     runtime: Runtime,
     *,
+    limits: Sequence[float],
     workers: int | None,
     gpus: Sequence[str],
     label: str,
 ) -> Iterator[Outcome]:
-    """See `pipeline.engine.run`; `gpus`, as `CUDA_VISIBLE_DEVICES` names them, get a worker each.
+    """See `pipeline.engine.run`; `limits` are the seconds that each element of `work` may take.
+
+    `gpus`, as `CUDA_VISIBLE_DEVICES` names them, get a worker each.
 
     Workers on GPUs live as long as the run: recycling is for decoders that leak, and loading a
     model again costs more than it gains.
     """
     most = min(workers or len(gpus), len(gpus)) if gpus else workers or worker_count(runtime)
     count = min(most, len(work))
-    backlog = Backlog([runtime.timeout_s] * len(work))
+    backlog = Backlog(limits)
     with tempfile.TemporaryDirectory(prefix="workers-") as slots, on_sigterm(label):
         new_pool = partial(
             Pool,
@@ -83,7 +86,9 @@ def _of_pool(
                     index = backlog.take()
                     waiting[_schedule(pool, work, index, backlog)] = index
                 done = wait(waiting, timeout=LOOK_S, return_when=FIRST_COMPLETED).done
-                if not done and pool.forgets(waiting):
+                if done:
+                    pool.works()
+                elif pool.forgets(waiting):
                     raise BrokenProcessPool
                 lost = {f for f in done if isinstance(f.exception(), BrokenProcessPool)}
                 for future in done - lost:

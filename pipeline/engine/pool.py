@@ -59,8 +59,12 @@ class Pool(ProcessPool):
         self._marks = marks
         self._idle_since: float | None = None
 
+    def works(self) -> None:
+        """To be told of every result."""
+        self._idle_since = None
+
     def forgets(self, waiting: Collection[Future[Any]]) -> bool:
-        """Whether the work that is `waiting` will not be done; to be asked every second or so.
+        """Whether the work that is `waiting` will not be done; to be asked when none has come.
 
         It lies in the queue of a pool that broke as it came. Or a worker was killed between taking
         work and saying so, or while it held the lock of the others: all are ready and none works.

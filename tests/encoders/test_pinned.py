@@ -4,9 +4,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 
 from pipeline.encoders import pinned
-from pipeline.engine import FatalError
+from pipeline.engine import FatalError, SpoiledError
 from pipeline.errors import UserError
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -62,8 +63,42 @@ def test_files_that_are_links_count_by_what_they_point_to(model: Path) -> None:
     assert pinned.identity(str(model), None) != before
 
 
+def test_what_people_read_and_a_training_logs_does_not_count(model: Path) -> None:
+    before = pinned.identity(str(model), None)
+    (model / "runs" / "today").mkdir(parents=True)
+    for name in (
+        *("README.md", "LICENSE", "LICENSE.txt", "NOTICE", "assets.png", "onnx/example.jpg"),
+        "runs/today/events.out.tfevents",
+    ):
+        (model / name).write_text("new")
+    assert pinned.identity(str(model), None) == before
+
+
+@pytest.mark.parametrize(
+    "name", ["model.msgpack", "modeling.py", "chat_template.jinja", "vocab.txt", "onnx/runs"]
+)
+def test_what_may_decide_counts(model: Path, name: str) -> None:
+    before = pinned.identity(str(model), None)
+    (model / name).write_text("new")
+    assert pinned.identity(str(model), None) != before
+
+
+def test_a_linked_folder_in_a_model_is_refused_and_a_linked_model_is_not(model: Path) -> None:
+    before = pinned.identity(str(model), None)
+    linked = model.parent / "linked"
+    linked.symlink_to(model)
+    assert pinned.identity(str(linked), None) == before
+    (model / ".cache").symlink_to(model.parent)  # of no account
+    assert pinned.identity(str(model), None) == before
+    (model / "onnx").rename(model.parent / "onnx")
+    (model / "onnx").symlink_to(model.parent / "onnx")
+    with pytest.raises(UserError, match=f"{model}/onnx is a link to a folder.*put the folder"):
+        pinned.identity(str(model), None)
+
+
 def test_a_hub_id_needs_a_revision() -> None:
-    with pytest.raises(UserError, match=r"`revision`.*params.yaml.*owner/name/commits/main"):
+    told = r"there is no folder owner/name here; as an id of the hub it needs a `revision`.*params"
+    with pytest.raises(UserError, match=rf"{told}\.yaml.*owner/name/commits/main"):
         pinned.identity("owner/name", None)
 
 
@@ -75,10 +110,11 @@ def test_a_folder_has_no_revision_and_holds_a_model(model: Path) -> None:
         pinned.identity(str(model), None)
 
 
-@pytest.mark.parametrize("name", ["./model", "models/of/mine", "/nowhere/model", "a model"])
-def test_what_is_neither_a_folder_nor_a_hub_id_is_named(name: str) -> None:
-    with pytest.raises(UserError, match="neither a folder here nor an id of the hub"):
-        pinned.identity(name, COMMIT)
+@pytest.mark.parametrize("revision", [COMMIT, None])
+@pytest.mark.parametrize("name", ["./model", "~/m", "models/of/mine", "/nowhere/model", "a model"])
+def test_what_is_neither_a_folder_nor_a_hub_id_is_named(name: str, revision: str | None) -> None:
+    with pytest.raises(UserError, match=f"there is no folder {name}, and an id of the hub is"):
+        pinned.identity(name, revision)
 
 
 def test_what_fails_to_load_ends_the_run_with_the_way_out(model: Path) -> None:
@@ -92,6 +128,31 @@ def test_what_fails_to_load_ends_the_run_with_the_way_out(model: Path) -> None:
         pinned.loading(str(model), None),
     ):
         raise KeyError("x")
+
+
+@pytest.mark.parametrize(
+    "full",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"),
+        torch.AcceleratorError("CUDA error: out of memory"),
+        MemoryError(),
+    ],
+)
+def test_no_room_for_a_model_is_no_matter_of_downloads(model: Path, full: Exception) -> None:
+    with (
+        pytest.raises(FatalError, match=r"does not fit.*precision bf16.*freer device") as caught,
+        pinned.loading(str(model), None),
+    ):
+        raise full
+    assert "look into" not in str(caught.value)
+
+
+def test_a_gpu_that_breaks_while_a_model_is_loaded_spoils_the_process(model: Path) -> None:
+    with (
+        pytest.raises(SpoiledError, match=r"the GPU failed: AcceleratorError: .*illegal memory"),
+        pinned.loading(str(model), None),
+    ):
+        raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
 
 
 def test_a_model_that_is_not_in_the_cache_without_a_network() -> None:

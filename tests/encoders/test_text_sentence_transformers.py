@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.config import Clip, SentenceText
+from pipeline.config import Clip, SentenceTransformersText, TransformersText
 from pipeline.encoders import text
 from pipeline.encoders.text import TextEncoder
 from pipeline.encoders.tower import BATCH_TOLERANCE
@@ -33,8 +33,8 @@ def package() -> Any:
     )
 
 
-def settings(folder: Path, **changes: object) -> SentenceText:
-    return SentenceText(encoder="sentence_transformers", model=str(folder), **changes)  # type: ignore[arg-type]
+def settings(folder: Path, **changes: object) -> SentenceTransformersText:
+    return SentenceTransformersText(encoder="sentence_transformers", model=str(folder), **changes)  # type: ignore[arg-type]
 
 
 def write(package: Any, root: Path, *last: Any, **pooling: Any) -> tuple[Path, Any]:
@@ -92,7 +92,7 @@ def test_the_same_weights_give_the_same_features_by_transformers(
     package: Any, tmp_path: Path
 ) -> None:
     folder, _ = write(package, tmp_path, pooling_mode="mean")
-    plain = SentenceText(encoder="transformers", model=str(folder), pooling="mean")
+    plain = TransformersText(encoder="transformers", model=str(folder), pooling="mean")
     ((_, one),) = encoder(folder)([CAPTIONS])
     ((_, other),) = TextEncoder(plain, TOWER, device="cpu", batch_size=4)([CAPTIONS])
     np.testing.assert_allclose(features_of(one), features_of(other), atol=BATCH_TOLERANCE)

@@ -10,7 +10,7 @@ import torch
 import transformers
 from safetensors.torch import load_file, save_file
 
-from pipeline.config import Clip, SentenceText
+from pipeline.config import Clip, TransformersText
 from pipeline.encoders import text
 from pipeline.encoders.text import TextEncoder
 from pipeline.encoders.tower import BATCH_TOLERANCE
@@ -23,8 +23,8 @@ CAPTIONS = ["a man runs on the street.", "the red car", "人车走。", "a dog f
 LONG = "the red car walks " * 2_000
 
 
-def settings(folder: Path, **changes: object) -> SentenceText:
-    return SentenceText(encoder="transformers", model=str(folder), **changes)  # type: ignore[arg-type]
+def settings(folder: Path, **changes: object) -> TransformersText:
+    return TransformersText(encoder="transformers", model=str(folder), **changes)  # type: ignore[arg-type]
 
 
 def encoder(folder: Path, shared: bool | None = None, **changes: object) -> TextEncoder:

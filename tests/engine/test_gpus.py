@@ -51,6 +51,7 @@ def run(folder: Path, work: list[str], names: list[str], seconds: float = 0.5) -
         partial(Noting, folder, seconds),
         work,
         RUNTIME,
+        limits=[RUNTIME.timeout_s] * len(work),
         workers=None,
         gpus=names,
         label="test",

@@ -1,6 +1,8 @@
+import multiprocessing
 import os
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
@@ -163,6 +165,20 @@ def test_work_that_a_dead_worker_took_without_a_word_is_done_by_the_next_pool(
     outcomes = list(engine.run(make_trouble, ["a", "b", "c"], RUNTIME, label="test"))
     assert sorted(o.value for o in outcomes) == [VALUES[name] for name in "abc"]
     assert len(lost) == 4
+
+
+def test_a_pool_that_works_between_two_looks_has_forgotten_nothing(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    with Pool(context=context, marks=tmp_path, max_workers=1) as working:
+        assert working.schedule(os.getpid).result() != os.getpid()
+        (pid,) = working._pool_manager.worker_manager.workers
+        pool.ready_mark(tmp_path, pid).touch()
+        waiting = [Future[None]()]
+        assert not working.forgets(waiting)
+        working._idle_since = time.monotonic() - 60
+        assert working.forgets(waiting)
+        working.works()
+        assert not working.forgets(waiting)
 
 
 def test_workers_that_are_long_in_being_set_up_have_forgotten_nothing(

@@ -1,4 +1,5 @@
 import os
+import time
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -78,6 +79,30 @@ class Together:
                 self.mark.touch()
                 os._exit(1)
             yield position, self.measure(source)
+
+
+class Slow:
+    """Takes a second a video, and notes how often it was set up."""
+
+    def __init__(self, log: Path) -> None:
+        self.measure = Measure(log)
+        (log.with_name("set up") / str(os.getpid())).touch()
+
+    def __call__(self, sources: Sequence[int]) -> Iterator[tuple[int, pa.Table]]:
+        for position, source in enumerate(sources):
+            time.sleep(1)
+            yield position, self.measure(source)
+
+
+def test_videos_that_are_computed_together_have_the_time_of_them_all(
+    log: Path, store: pieces.Store
+) -> None:
+    log.with_name("set up").mkdir()
+    hasty = PATIENT.model_copy(update={"timeout_s": 2.0})
+    jobs = jobs_of({f"v{number}": number for number in range(4)})
+    computed = pieces.compute(jobs, partial(Slow, log), store, hasty, workers=1, together=4)
+    assert computed.summary() == "4 computed, 0 reused, 0 left out"
+    assert len(list(log.with_name("set up").iterdir())) == 1
 
 
 def test_what_a_dead_worker_has_saved_of_its_videos_is_not_made_again(

@@ -78,17 +78,20 @@ def sources(
     raw: Path,
     rows: Iterable[dict[str, Any]],
     frames: Iterable[tuple[str, str, Path]],
+    n_snippets: int,
 ) -> Iterator[tuple[str, str, CaptionSource]]:
     """Each video's id, the key of what its captions come from, and its source.
 
     `raw` is the dataset's folder, `rows` its manifest; `frames` gives id, key and path of each
-    frames piece. A changed row of a user's table changes the key of its own video alone.
+    frames piece, each of `n_snippets`. A changed row of a user's table changes the key of its own
+    video alone.
     """
     if not isinstance(settings, FileCaption):
         for video_id, key, path in frames:
             yield video_id, key, CaptionSource(video_id, path)
         return
     given = file.read_given(settings, raw, rows)
+    file.check_numbers(settings, raw, given, n_snippets)
     for video_id, key, path in frames:
         own = given.get(video_id, [])
         yield video_id, f"{key} {file.digest(own)}", CaptionSource(video_id, path, own)

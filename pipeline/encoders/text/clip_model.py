@@ -20,7 +20,7 @@ def tokenizer(settings: Clip) -> Any:
 
     The original takes time with the square of a word's length: minutes for a caption of some
     thousand Chinese characters, which it holds to be one word. The tokens are the same, but that
-    `<end_of_text>` in a caption stays text and does not end it.
+    `<start_of_text>` and `<end_of_text>` in a caption stay text: the second would end it.
     """
     own = open_clip.get_tokenizer(settings.model)
     words = BPE(own.encoder, list(own.bpe_ranks), end_of_word_suffix="</w>")

@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from pipeline.config import SentenceText
+from pipeline.config import SentenceTransformersText
 from pipeline.encoders import pinned
 from pipeline.encoders.clip import DTYPES
 from pipeline.encoders.text.model import LONGEST, NO_TOKEN, Tokens, any_token
@@ -12,7 +12,7 @@ from pipeline.encoders.torchvision_guard import import_torchvision
 from pipeline.errors import UserError
 
 
-def width(settings: SentenceText) -> int:
+def width(settings: SentenceTransformersText) -> int:
     """D of the embeddings; the model is built for it, for its last modules may change D."""
     return int(_modules(settings, torch.device("cpu")).get_embedding_dimension())
 
@@ -23,7 +23,7 @@ class SentenceTransformersModel:
     A prompt that the model puts in front of every text by default is put there.
     """
 
-    def __init__(self, settings: SentenceText, device: torch.device) -> None:
+    def __init__(self, settings: SentenceTransformersText, device: torch.device) -> None:
         self.model = _modules(settings, device)
         self.longest = min(self.model.max_seq_length or LONGEST, LONGEST)
         self.model.max_seq_length = self.longest
@@ -72,7 +72,7 @@ def library() -> Any:
     return sentence_transformers
 
 
-def _modules(settings: SentenceText, device: torch.device) -> Any:
+def _modules(settings: SentenceTransformersText, device: torch.device) -> Any:
     package = library()
     with pinned.loading(settings.model, settings.revision):
         model = package.SentenceTransformer(

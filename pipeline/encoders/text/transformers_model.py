@@ -5,7 +5,7 @@ from typing import Any
 import torch
 import transformers
 
-from pipeline.config import SentenceText
+from pipeline.config import TransformersText
 from pipeline.encoders import pinned
 from pipeline.encoders.clip import DTYPES
 from pipeline.encoders.text.model import LONGEST, NO_TOKEN, Tokens, any_token
@@ -15,7 +15,7 @@ from pipeline.errors import UserError
 import_torchvision()  # before transformers loads a model class
 
 
-def width(settings: SentenceText) -> int:
+def width(settings: TransformersText) -> int:
     """D of the embeddings, read from the model's configuration."""
     return int(_config(settings).hidden_size)
 
@@ -26,7 +26,7 @@ class TransformersModel:
     Of a model with a decoder the encoder is used.
     """
 
-    def __init__(self, settings: SentenceText, device: torch.device) -> None:
+    def __init__(self, settings: TransformersText, device: torch.device) -> None:
         config = _config(settings)
         self.tokenizer = _loaded(settings, transformers.AutoTokenizer)
         model = _complete(settings, config)
@@ -38,7 +38,10 @@ class TransformersModel:
         self.filling = self.tokenizer.pad_token_id or 0
 
     def tokens(self, text: str) -> Tokens:
-        """Cut at the model's length, start and end kept; of an empty text one token at least."""
+        """Cut at the model's length, start and end kept; of an empty text one token at least.
+
+        As in the model's own use, its special tokens written out in a caption count as such.
+        """
         ids = self.tokenizer(text, verbose=False)["input_ids"]
         if len(ids) <= self.longest:
             return Tokens(ids or [any_token(self.tokenizer)], len(ids))
@@ -72,7 +75,7 @@ def _last(states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
 POOLINGS = {"mean": _mean, "first": _first, "last": _last}
 
 
-def _config(settings: SentenceText) -> Any:
+def _config(settings: TransformersText) -> Any:
     config = _loaded(settings, transformers.AutoConfig)
     if not isinstance(getattr(config, "hidden_size", None), int):
         raise UserError(
@@ -82,7 +85,7 @@ def _config(settings: SentenceText) -> Any:
     return config
 
 
-def _complete(settings: SentenceText, config: Any) -> Any:
+def _complete(settings: TransformersText, config: Any) -> Any:
     """The model, none of whose weights in use is missing: transformers would draw them at random
     and only warn.
     """
@@ -102,7 +105,7 @@ def _complete(settings: SentenceText, config: Any) -> Any:
     return model
 
 
-def _loaded(settings: SentenceText, kind: Any, **how: Any) -> Any:
+def _loaded(settings: TransformersText, kind: Any, **how: Any) -> Any:
     with pinned.loading(settings.model, settings.revision):
         return kind.from_pretrained(settings.model, **pinned.where(settings.revision), **how)
 

@@ -29,7 +29,8 @@ class Trouble:
     `status` comes with `headers` and `message`, or with everything that the request carried
     (`echo`); `body` is sent as it is, `choice` in place of the first choice; `breaks` ends the
     connection in mid-answer, `dies_after` that many answers ends the process. `slow_s` takes up to
-    that long, by the image's digest (`uneven`), or exactly; `trickle` sends the answer in bits.
+    that long, by the image's digest (`uneven`), or exactly; `trickle` sends the answer in bits, one
+    a fiftieth of a second; `stalls_after_s` sends a first bit so late, and then none for long.
     """
 
     times: int = 1 << 30
@@ -46,6 +47,7 @@ class Trouble:
     slow_s: float = 0.0
     uneven: bool = False
     trickle: bool = False
+    stalls_after_s: float = 0.0
     models: Any = None  # in place of the list of models
     models_status: int = 200
 
@@ -141,7 +143,7 @@ class Handler(BaseHTTPRequestHandler):
                 "model": trouble.model or body["model"],
                 "choices": [choice if trouble.choice is None else trouble.choice],
             }
-            self.send_text(json.dumps(made), breaks=trouble.breaks, trickle=trouble.trickle)
+            self.send_text(json.dumps(made), trouble=trouble)
 
     def fail(self, trouble: Trouble, body: dict[str, Any]) -> None:
         carried = {"headers": dict(self.headers), "body": str(body)[:1000]}
@@ -157,20 +159,22 @@ class Handler(BaseHTTPRequestHandler):
         status: int = 200,
         headers: dict[str, str] | None = None,
         *,
-        breaks: bool = False,
-        trickle: bool = False,
+        trouble: Trouble | None = None,
     ) -> None:
-        content = text.encode()
+        content, trouble = text.encode(), trouble or Trouble()
         self.send_response(status)
         for name, value in (headers or {}).items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
-        if breaks:
+        if trouble.breaks:
             content, self.close_connection = content[: len(content) // 2], True
-        for bit in [content[i : i + 1] for i in range(len(content))] if trickle else [content]:
+        pause_s = 30.0 if trouble.stalls_after_s else 0.02
+        in_bits = trouble.trickle or trouble.stalls_after_s
+        time.sleep(trouble.stalls_after_s)
+        for bit in [content[i : i + 1] for i in range(len(content))] if in_bits else [content]:
             self.wfile.write(bit)
-            time.sleep(0.02 if trickle else 0)
+            time.sleep(pause_s if in_bits else 0)
 
 
 def images_of(body: dict[str, Any]) -> list[bytes]:

@@ -32,9 +32,10 @@ def captions_of(request: Path) -> list[str]:
 
 
 def main(settings_path: str) -> None:
-    folder = Path(json.loads(Path(settings_path).read_text())["exchange"])
+    settings = json.loads(Path(settings_path).read_text())
+    folder = Path(settings["exchange"])
     log = Path(os.environ["STAND_IN_LOG"])
-    print(json.dumps({"ready": {"by": "stand-in"}}), flush=True)
+    print(json.dumps({"ready": {"by": "stand-in", "device": settings["device"]}}), flush=True)
     for line in sys.stdin:
         request = folder / f"{line.strip()}.zip"
         captions = captions_of(request)

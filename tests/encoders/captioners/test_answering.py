@@ -67,6 +67,17 @@ def test_no_room_for_one_snippet_is_an_error_with_the_way_out(folder: Path) -> N
     assert crowded.sizes == [3, 1]
 
 
+def test_a_model_too_large_for_the_device_says_so(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+
+    monkeypatch.setattr(torch.nn.Module, "to", full)
+    with pytest.raises(FatalError, match=f"{folder} does not fit into memory.*freer device"):
+        answering(folder)
+
+
 def test_another_error_halves_nothing(folder: Path) -> None:
     own = answering(folder)
 

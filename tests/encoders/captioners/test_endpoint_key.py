@@ -2,6 +2,7 @@
 
 import html
 import json
+import time
 import traceback
 from collections.abc import Iterator
 from functools import partial
@@ -13,7 +14,7 @@ import pytest
 
 from pipeline import engine, pieces, tables
 from pipeline.encoders.captioners.captioner import SnippetCaptions, recipe
-from pipeline.encoders.captioners.endpoint import address
+from pipeline.encoders.captioners.endpoint import EndpointCaptioner, address
 from pipeline.encoders.captioners.snippets import CaptionSource
 from pipeline.errors import UserError
 from tests.encoders.captioners.server import digest
@@ -30,8 +31,8 @@ from tests.encoders.captioners.serving import (
 )
 from tests.encoders.pictures import jpeg, noise, write_frames
 
-KEY = 'sk-9"f/3<&Q7w'  # looks different in JSON, HTML and addresses
-FORMS = ("sk-9", "f/3<", "f%2F3", "Q7w")  # not in part either
+KEY = 'sk-9"f/3<&Q7w-Zt8x'  # looks different in JSON, HTML and addresses
+FORMS = ("sk-9", "f/3<", "f%2F3", "Q7w", "Zt8x")  # not in part either
 
 
 @pytest.fixture
@@ -60,11 +61,58 @@ def test_an_impossible_key_is_refused_unseen(key: str, monkeypatch: pytest.Monke
     assert key not in str(raised.value)
 
 
-def test_a_placeholder_for_a_key_leaves_captions_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(KEY_VARIABLE, "EMPTY")
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        ("EMPTY", "an EMPTY street"),
+        ("anything", "without doing anything."),
+        ("two-people-walking", "two-people-walking"),  # as long as a key, but words
+        ("camera-7", "seen by camera-7"),
+        ("SK-0123456789ABCD", "sk-0123456789abcd"),
+        ("SK-0123456789ABCD", "SK-0123456789ABC"),
+    ],
+)
+def test_a_placeholder_for_a_key_leaves_captions_alone(
+    value: str, kept: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(KEY_VARIABLE, value)
     key = address.ApiKey(KEY_VARIABLE)
-    assert key.hidden_in_caption("an EMPTY street") == "an EMPTY street"
-    assert key.hidden("key EMPTY is wrong") == "key [key] is wrong"
+    assert key.hidden_if_secret(kept) == kept
+    assert key.hidden(f"key {value} is wrong") == "key [key] is wrong"
+
+
+@pytest.mark.parametrize(
+    ("value", "listed"),
+    [("tiny", "tiny, tiny-community"), ("sk-0123456789/ABC", "[key]-community, tiny")],
+)
+def test_a_model_named_like_the_key_is_still_that_model(
+    value: str, listed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(KEY_VARIABLE, value)
+    a = video(1, 1)
+    with serving("--plain") as server:
+        server.trouble(models={"data": [{"id": "tiny"}, {"id": f"{value}-community"}]})
+        assert captions(captioner(server), a) == ({"v1": expected(a)}, {})
+        with pytest.raises(engine.FatalError) as raised:
+            EndpointCaptioner(settings(model="huge"), runtime(server.url))
+    assert f"it lists: {listed}." in str(raised.value)
+
+
+@pytest.mark.parametrize("form", ["%2F", "%2f", r"\u002F", r"\\u002f", r"\/", "&#47;"])
+def test_a_notation_may_be_written_in_either_case(
+    form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(KEY_VARIABLE, "sk-0123456789/ABC")
+    caption = f"A sign: sk-0123456789{form}ABC."
+    assert address.ApiKey(KEY_VARIABLE).hidden_if_secret(caption) == "A sign: [key]."
+
+
+def test_a_long_row_of_backslashes_takes_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(KEY_VARIABLE, KEY)
+    key, row = address.ApiKey(KEY_VARIABLE), "\\" * 40_000
+    began = time.monotonic()
+    assert key.hidden(row) == key.hidden_if_secret(row) == row
+    assert time.monotonic() - began < 5
 
 
 def _compute(server: Running, folder: Path) -> pieces.Computed:
@@ -125,7 +173,9 @@ def test_nor_where_it_ends_the_run(
         {"body": f"<html>{html.escape(KEY)}</html>"},
         {"status": 307, "headers": {"Location": f"http://x/?k={quote(KEY, safe='')}"}},
         {"model": KEY},
+        {"model": "x" * 295 + KEY},
         {"choice": {"message": {"content": {"key": KEY}}}},
+        {"choice": {"message": {"content": {"key": "x" * 272 + KEY}}}},
         {"choice": {"message": {"content": {"key": "\\".join(KEY)}}}},
     ],
 )
@@ -139,6 +189,16 @@ def test_nor_in_any_notation(
     printed = capsys.readouterr()
     _check("".join([printed.err, printed.out, *traceback.format_exception(raised.value)]))
     assert "[key" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "models", [{"data": [{"id": KEY}]}, {"key": KEY}, {"data": [{"id": "x" * 295 + KEY}]}]
+)
+def test_nor_in_a_list_of_models(server: Running, models: Any) -> None:
+    server.trouble(models=models)
+    with pytest.raises(engine.FatalError, match=r"\[key") as raised:
+        captioner(server)
+    _check("".join(traceback.format_exception(raised.value)))
 
 
 def test_nor_in_a_caption(server: Running) -> None:

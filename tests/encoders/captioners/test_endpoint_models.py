@@ -93,7 +93,8 @@ def test_captions_by_another_model_are_not_taken(server: Running) -> None:
     [
         ("m", ["m"], ["m", "m"]),
         ("m", [], ["m", None, ""]),
-        ("m", ["m", "m-2024"], ["m-2024", "m-2024"]),
+        ("m", ["m", "m-2024-08-06"], ["m-2024-08-06", "m-2024-08-06"]),
+        ("m", ["m", "m-20240806"], ["m-20240806"]),
         ("m", ["m"], ["m@main", "m"]),  # transformers serve
         ("m@main", ["m"], ["m@main"]),
     ],
@@ -107,11 +108,15 @@ def test_names_that_are_the_model_s(asked: str, listed: list[str], answers: list
 @pytest.mark.parametrize(
     ("listed", "answers"),
     [
-        (["m"], ["m-2024"]),  # extends the name, but is not listed
-        ([], ["m-2024"]),
+        (["m"], ["m-2024-08-06"]),  # the name with a date, but not listed
+        ([], ["m-2024-08-06"]),
         (["m", "n"], ["n"]),
-        (["m", "m-2024"], ["m", "m-2024"]),  # both are the model's, but two models
-        (["m", "m-2024", "m-2025"], ["m-2024", "m-2025"]),
+        (["m", "n-2024-08-06"], ["n-2024-08-06"]),
+        (["m", "m-2024-08-06-mini"], ["m-2024-08-06-mini"]),
+        (["m", "m-lora"], ["m-lora"]),  # extends the name, but may be anything
+        (["m", "m-2"], ["m-2"]),
+        (["m", "m-2024-08-06"], ["m", "m-2024-08-06"]),  # both are the model's, but two models
+        (["m", "m-20240806", "m-20250806"], ["m-20240806", "m-20250806"]),
         (["m"], ["m@main", "m@other"]),
     ],
 )

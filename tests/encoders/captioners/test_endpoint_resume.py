@@ -50,9 +50,9 @@ def n_pieces(folder: Path) -> int:
     return len([path for path in folder.rglob("store/**/*.parquet") if path.name[0] != "."])
 
 
-def kill_worker(server: Running, waits_for: Sequence[str]) -> None:
-    """As soon as it has asked about all of these."""
-    while not set(waits_for) <= set(server.times_asked()):
+def kill_worker(server: Running, folder: Path, waits_for: Sequence[str], kept: int) -> None:
+    """As soon as it has asked about all of these, and the pieces before them are written."""
+    while not set(waits_for) <= set(server.times_asked()) or n_pieces(folder) < kept:
         time.sleep(0.02)
     (worker,) = multiprocessing.active_children()
     worker.kill()
@@ -71,7 +71,7 @@ def test_a_killed_worker_costs_the_video_that_it_had_in_hand(tmp_path: Path) -> 
     with serving("--plain") as server:
         in_hand = images(2)
         server.trouble(only=in_hand, slow_s=30)
-        killer = threading.Thread(target=kill_worker, args=(server, in_hand))
+        killer = threading.Thread(target=kill_worker, args=(server, tmp_path, in_hand, 2))
         killer.start()
         check(*compute(server, tmp_path))
         killer.join()

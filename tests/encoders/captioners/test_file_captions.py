@@ -9,6 +9,7 @@ import pytest
 from pipeline.config import FileCaption
 from pipeline.encoders.captioners.captioner import SnippetCaptions, recipe, sources
 from pipeline.encoders.captioners.snippets import CaptionSource
+from pipeline.errors import UserError
 from tests.encoders.pictures import write_frames
 from tests.runtime import RUNTIME
 
@@ -39,7 +40,7 @@ def found(
 ) -> tuple[list[str], list[CaptionSource]]:
     """Keys and sources of the videos."""
     (raw / "c.csv").write_text(table)
-    own = list(sources(settings(), raw, iter(MANIFEST), iter(frames)))
+    own = list(sources(settings(), raw, iter(MANIFEST), iter(frames), 2))
     assert [video_id for video_id, _, _ in own] == ["v1", "v2", "v3"]
     return [key for _, key, _ in own], [source for _, _, source in own]
 
@@ -68,6 +69,15 @@ def test_a_changed_row_changes_its_own_video_s_key_alone(
     ):
         after, _ = found(tmp_path, table, frames)
         assert [a != b for a, b in zip(before, after, strict=True)] == changed
+
+
+def test_numbers_of_another_count_of_snippets_end_the_stage(
+    tmp_path: Path, frames: list[tuple[str, str, Path]]
+) -> None:
+    numbered = "video_id,snippet,caption\nv1,0,a man walks\nv2,0,nobody is there\n"
+    with pytest.raises(UserError, match="highest number of any video is 0, expected 1,"):
+        found(tmp_path, numbered, frames)
+    found(tmp_path, numbered + "v2,1,a dog\n", frames)
 
 
 def test_the_recipe_says_who_wrote_them_and_not_where_they_lie() -> None:

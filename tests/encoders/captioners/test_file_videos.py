@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.config import CaptionColumns, FileCaption
-from pipeline.encoders.captioners.file.videos import digest, read_given
+from pipeline.encoders.captioners.file.videos import check_numbers, digest, read_given
 from pipeline.encoders.captioners.snippets import Given
 from pipeline.errors import UserError
 
@@ -183,3 +183,32 @@ def test_a_digest_is_of_what_rows_say_in_their_order() -> None:
     digests = [digest(own) for own in (rows, *changed)]
     assert len(set(digests)) == len(digests)
     assert digest([Given(0, 1, "a", row=7), Given(1, 2, "b", row=9)]) == digests[0]
+
+
+SPARSE = [V | {"snippet": n} for n in (0, 31)] + [{"video_id": "v2.a", "snippet": 3}]
+SPAN = {"video_id": "v2.a", "start": 0, "end": 1}
+
+
+def check(raw: Path, rows: list[dict[str, Any]], n_snippets: int) -> None:
+    given = read(raw, rows)
+    check_numbers(FileCaption(backend="file", path="c.jsonl", made_by="m"), raw, given, n_snippets)
+
+
+def test_captions_made_for_fewer_snippets_are_refused(tmp_path: Path) -> None:
+    for n_snippets in (33, 64):
+        with pytest.raises(UserError) as raised:
+            check(tmp_path, SPARSE, n_snippets)
+        said = str(raised.value)
+        assert said.startswith(f"{tmp_path / 'c.jsonl'}, column 'snippet': ")
+        assert f"is 31, expected {n_snippets - 1}, as decode.snippets" in said
+        assert "'start' and 'end'" in said and said.endswith("made for, probably 32")
+
+
+@pytest.mark.parametrize(
+    ("rows", "n_snippets"),
+    [(SPARSE, 32), (SPARSE, 16), ([*SPARSE, SPAN], 64), ([SPAN], 64), ([], 64)],
+)
+def test_numbers_that_may_be_of_as_many_snippets(
+    tmp_path: Path, rows: list[dict[str, Any]], n_snippets: int
+) -> None:
+    check(tmp_path, rows, n_snippets)

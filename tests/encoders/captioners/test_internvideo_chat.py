@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 
 from pipeline.encoders.captioners.internvideo import captioner as internvideo
 from pipeline.encoders.captioners.internvideo.captioner import pack
@@ -39,8 +41,8 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         sys.modules.pop(name, None)
 
 
-def chat_of(model: Path, **others: Any) -> Any:
-    settings = settings_of(model, **others).model_dump() | {"device": "cpu"}
+def chat_of(model: Path, device: str = "cpu") -> Any:
+    settings = settings_of(model).model_dump() | {"device": device}
     return importlib.import_module("chat").Chat(settings)
 
 
@@ -100,6 +102,44 @@ def test_what_fails_every_video_fails_the_set_up(tmp_path: Path) -> None:
         chat_of(broken)
 
 
+def test_missing_weights_are_named(tmp_path: Path) -> None:
+    folder = tiny_chat(tmp_path / "part")
+    weights = load_file(folder / "model.safetensors")
+    del weights["seen.bias"], weights["language_model.lm_head.weight"]
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    lacking = r"language_model\.lm_head\.weight, seen\.bias"
+    with pytest.raises(RuntimeError, match=rf"part lacks 2 weights of TinyB.* \({lacking}.*look"):
+        chat_of(folder)
+
+
+def test_no_gpu_where_the_pipeline_sees_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(RuntimeError, match=r"sees none; set runtime\.device to cpu"):
+        chat_of(tmp_path, device="cuda")
+
+
+@pytest.mark.parametrize(
+    ("raised", "told"),
+    [
+        (torch.OutOfMemoryError("2 GiB"), "does not fit .*precision bf16.*2 GiB"),
+        (torch.AcceleratorError("CUDA error: out of memory"), "does not fit .*freer device"),
+        (torch.AcceleratorError("CUDA error: unspecified"), "^CUDA error: unspecified"),
+    ],
+)
+def test_a_model_that_finds_no_room(
+    raised: Exception, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> Any:
+        raise raised
+
+    folder = tiny_chat(tmp_path / "large")
+    monkeypatch.setattr(torch.nn.Module, "to", full)
+    with pytest.raises((MemoryError, torch.AcceleratorError), match=told):
+        chat_of(folder)
+
+
 @pytest.mark.parametrize("room", [1, 2, 3, 4])
 def test_out_of_memory_halves_until_it_fits(
     room: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
@@ -130,6 +170,29 @@ def test_requests_are_prepared_ahead_and_not_far(
     found = [prepared.get(timeout=30) for _ in range(4)]
     assert [request and request.name for request in found] == ["0", "1", "2", None]
     assert [own.shape for own in found[1].snippets] == [(N_FRAMES, SIDE, SIDE, 3)]
+
+
+def test_only_a_broken_picture_is_told_to_be_decoded_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = importlib.import_module("worker")
+    whole = video_of("v", [1], N_FRAMES).images[0]
+    pack(tmp_path / "whole.zip", [whole])
+    pack(tmp_path / "cut.zip", [[*whole[1:], whole[0][:700]]])
+    (tmp_path / "empty.zip").write_bytes(b"")
+    assert worker.Prepared(tmp_path, "whole", SIDE).error is None
+    cut = worker.Prepared(tmp_path, "cut", SIDE).error
+    assert cut.startswith("a frame cannot be decoded (OSError: ")
+    assert "`dvc repro -f decode`" in cut
+    for name, why in (("empty", "BadZipFile: "), ("absent", "FileNotFoundError: ")):
+        error = worker.Prepared(tmp_path, name, SIDE).error
+        assert error.startswith(f"the request {name}.zip cannot be prepared ({why}")
+
+    def full(*_: Any) -> Any:
+        raise MemoryError
+
+    monkeypatch.setattr("PIL.Image.Image.resize", full)
+    assert "be prepared (MemoryError" in worker.Prepared(tmp_path, "whole", SIDE).error
 
 
 @pytest.mark.parametrize(

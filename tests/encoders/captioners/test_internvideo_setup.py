@@ -14,6 +14,7 @@ from pipeline.encoders.captioners.internvideo import captioner as internvideo
 from pipeline.errors import UserError
 from tests.encoders.captioners.remote_model import tiny_chat
 from tests.encoders.captioners.remote_worker import runtime_of, settings_of
+from tests.encoders.captioners.stand_in import interpreter_of
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -65,6 +66,19 @@ def test_a_program_that_is_no_interpreter(model: Path, tmp_path: Path) -> None:
     talks = program(tmp_path / "talks", "echo hello; sleep 60")
     assert "should say that it is ready, and said hello" in refusal(model, talks)
     assert "said 3" in refusal(model, program(tmp_path / "json", "echo 3; sleep 60"))
+
+
+@pytest.mark.parametrize(("gpu", "device"), [(True, "cuda"), (False, "cpu")])
+def test_the_device_is_that_which_the_engine_counts_workers_by(
+    gpu: bool, device: str, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: gpu)
+    monkeypatch.setenv("STAND_IN_LOG", str(tmp_path / "log"))
+    runtime = runtime_of(interpreter_of(tmp_path / "python"))
+    either = runtime.model_copy(update={"device": "auto"})
+    built = InternVideoCaptioner(settings_of(model), either)
+    assert built.described["device"] == device
+    built.worker.end()
 
 
 def test_nothing_is_left_behind(

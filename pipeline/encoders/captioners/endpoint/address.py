@@ -11,14 +11,18 @@ from pipeline.errors import UserError
 
 SETTING = "runtime.captions.url"
 EXAMPLE = "http://localhost:8000/v1"
-PLACEHOLDER = 8  # characters; a shorter key ("EMPTY") is no secret and may be a word of a caption
+SECRET = re.compile(r"(?=.*\d).{16,}")  # others ("EMPTY", "lm-studio") may be words of a caption
+KEY_BELONGS = (
+    "write the address alone, and put the key into the environment variable that "
+    "runtime.captions.api_key_variable names"
+)
 
 
 def base_url(given: str | None) -> str:
     """The address below which the protocol's paths lie, without a slash at its end.
 
     A bare host gets `/v1`, and a path that goes too far is cut; both are told on stderr. Raises
-    `UserError` for what is no such address, or holds a password.
+    `UserError` for what is no such address, or holds a password or a query, which it does not show.
     """
     if given is None:
         raise UserError(f"{SETTING} is null; the backend `endpoint` needs it, such as {EXAMPLE}")
@@ -32,19 +36,17 @@ def base_url(given: str | None) -> str:
 
 def _split(given: str) -> SplitResult:
     if "@" in given:  # not shown: it may hold a password
-        raise UserError(
-            f"{SETTING} holds a user name or password; write the address alone, and put the key "
-            "into the environment variable that runtime.captions.api_key_variable names"
-        )
+        raise UserError(f"{SETTING} holds a user name or password; {KEY_BELONGS}")
+    shown = re.split("[?#]", given)[0]  # what follows may be a key
     try:
         parts = urlsplit(given)
         usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
     except ValueError:
         usable = False
     if not usable:
-        raise UserError(f"{SETTING}: '{given}' is no address of a server; {EXAMPLE} would be one")
-    if parts.query or parts.fragment:
-        raise UserError(f"{SETTING}: what follows ? or # in '{given}' has no place there")
+        raise UserError(f"{SETTING}: '{shown}' is no address of a server; {EXAMPLE} would be one")
+    if shown != given:
+        raise UserError(f"{SETTING} goes on with ? or # after '{shown}'; {KEY_BELONGS}")
     return parts
 
 
@@ -68,7 +70,8 @@ class ApiKey:
                 f"the environment variable {variable} (runtime.captions.api_key_variable) holds "
                 "characters that no key has; set it again"
             )
-        self._forms = re.compile("".join(map(_forms, self._value)), re.IGNORECASE)
+        self._forms = re.compile("".join(map(_forms, self._value)))
+        self._forms_in_any_case = re.compile(self._forms.pattern, re.IGNORECASE)
 
     def __repr__(self) -> str:
         return f"ApiKey({self.variable!r})"
@@ -82,16 +85,23 @@ class ApiKey:
         return f"the environment variable {self.variable}, {'set' if self._value else 'not set'}"
 
     def hidden(self, text: str) -> str:
-        """A server's text without the key, in whatever notation it repeats it."""
-        return self._forms.sub("[key]", text) if self._value else text
+        """What a server says of an error, without the key, in whatever notation it repeats it."""
+        return self._forms_in_any_case.sub("[key]", text) if self._value else text
 
-    def hidden_in_caption(self, caption: str) -> str:
-        """As `hidden`, but a placeholder for a key may be part of a caption."""
-        return self.hidden(caption) if len(self._value) >= PLACEHOLDER else caption
+    def hidden_if_secret(self, text: str) -> str:
+        """A caption or a model's name without the key.
+
+        A key that no service would give, a placeholder for one, may be a part of these.
+        """
+        return self._forms.sub("[key]", text) if SECRET.fullmatch(self._value) else text
 
 
 def _forms(character: str) -> str:
-    """A pattern of what stands for a character in JSON (in JSON), HTML and addresses."""
+    """A pattern of what stands for a character in JSON (in JSON), HTML and addresses.
+
+    JSON four deep puts 15 backslashes before a quote. Without a limit, a long row of them would
+    take time by its square.
+    """
     code = ord(character)
-    forms = [character, html.escape(character), f"&#{code};", f"%{code:02x}", f"u{code:04x}"]
-    return r"\\*(?:" + "|".join(map(re.escape, forms)) + ")"
+    forms = "|".join(map(re.escape, [character, html.escape(character), f"&#{code};"]))
+    return rf"\\{{0,15}}(?:{forms}|(?i:%{code:02x}|u{code:04x}))"

@@ -50,22 +50,24 @@ class EndpointCaptioner:
         self, settings: EndpointCaption, runtime: Runtime, first_wait_s: float = FIRST_WAIT_S
     ) -> None:
         self.settings, self.runtime, self.first_wait_s = settings, runtime, first_wait_s
-        if runtime.captions.request_timeout_s > runtime.timeout_s / 2:
+        if _pressing_s(runtime) <= 0:
             raise UserError(
-                f"runtime.captions.request_timeout_s ({runtime.captions.request_timeout_s:g}) is "
-                f"more than half of runtime.timeout_s ({runtime.timeout_s:g}), the time for all "
-                "captions of a video: lower the one or raise the other"
+                "two requests that take as long as they may "
+                f"(runtime.captions.request_timeout_s, {runtime.captions.request_timeout_s:g} s) "
+                f"leave nothing of {MOST_OF_THE_TIME:.0%} of runtime.timeout_s "
+                f"({runtime.timeout_s:g} s), the time for all captions of a video: lower the one "
+                "or raise the other"
             )
         self.server = Server(runtime.captions)
         try:
             answer = self._retries()(self.server.models)
-            listed = [] if answer is None else models_of(answer)
+            listed = [] if answer is None else models_of(answer, self.server.line)
             self.penalty = answer is not None and takes_penalty(answer)
         except Failed as error:
             raise FatalError(f"{error}. Start the server, or mend {SETTING}") from None
         except ValueError as error:
             raise FatalError(f"{self.server} gives {error}. Look at {SETTING}") from None
-        self.model = ServedModel(settings.model, listed, str(self.server))
+        self.model = ServedModel(settings.model, listed, str(self.server), self.server.name)
 
     def __call__(self, videos: Iterable[Snippets]) -> Iterator[tuple[int, list[str] | Exception]]:
         """See `snippets.Captioner`."""
@@ -105,9 +107,10 @@ class EndpointCaptioner:
         answer = self.server.complete(self.request(frames))
         self.model.check(answer)
         try:
-            return caption_of(answer)
+            caption = caption_of(answer, self.server.line)
         except ValueError as error:
             raise Failed(f"{self.server}: {error}", again=True, suspect=True) from None
+        return self.server.key.hidden_if_secret(caption)
 
 
 class _Call:
@@ -118,13 +121,15 @@ class _Call:
         self.fatal: FatalError | None = None
         self.failed: set[str] = set()  # videos
         self.n_videos = 0
-        runtime = captioner.runtime
         # A worker that takes longer is killed. Alone, a video would be blamed for that.
-        pressing = MOST_OF_THE_TIME * runtime.timeout_s - runtime.captions.request_timeout_s
-        retries.until = time.monotonic() + pressing
+        retries.until = time.monotonic() + _pressing_s(captioner.runtime)
 
     def seen(self, videos: Iterable[Snippets]) -> Iterator[Snippets]:
-        """The videos as they are; with a second one, time no longer presses."""
+        """The videos as they are; with a second one, time no longer presses.
+
+        A call of several may take several times as long, and where that is too short for all
+        tries, no video is blamed: each goes on alone.
+        """
         for video in videos:
             self.n_videos += 1
             if self.n_videos > 1:
@@ -175,6 +180,11 @@ class _Call:
             raise FatalError(
                 f"{failed}; plain grey frames fare no better: {other}; {KEPT}"
             ) from None
+
+
+def _pressing_s(runtime: Runtime) -> float:
+    """Seconds in which the tries for a lone video may begin; the last may stall (`Server`)."""
+    return MOST_OF_THE_TIME * runtime.timeout_s - 2 * runtime.captions.request_timeout_s
 
 
 def _submit(

@@ -23,7 +23,7 @@ class Retries:
 
     Waits double from `first_wait_s` on, each shortened by up to a half at random, so that requests
     that failed together do not come back together; a server's own word counts where it is
-    longer. No try begins after `until` (of `time.monotonic`), nor once `over` is set, which
+    longer. No further try begins after `until` (of `time.monotonic`), nor once `over` is set, which
     also ends waits; `Failed` is raised then.
     """
 

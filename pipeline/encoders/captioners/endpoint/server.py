@@ -91,7 +91,10 @@ class Server:
         return self._parsed(self._exchange("POST", "/chat/completions", body))
 
     def _exchange(self, method: str, path: str, body: dict[str, Any] | None = None) -> Reply:
-        """One request; `timeout_s` is for all of it, however slowly its answer trickles in."""
+        """One request; `timeout_s` is for all of it, but looked at when a part comes in.
+
+        An answer that trickles is given up then, one that stalls at the latest after twice as long.
+        """
         until = time.monotonic() + self.timeout_s
         received = bytearray()
         # `from None`: what raised may hold the request, and with it the key
@@ -107,10 +110,10 @@ class Server:
         except httpx2.TimeoutException:
             raise self._too_slow() from None
         except (httpx2.ConnectError, httpx2.ProxyError) as error:
-            reason = self._line(str(error))
+            reason = self.line(str(error))
             raise Failed(f"{self} cannot be reached ({reason})", again=True) from None
         except (httpx2.TransportError, httpx2.DecodingError) as error:
-            reason = self._line(str(error))
+            reason = self.line(str(error))
             problem = f"{self} broke off its answer ({type(error).__name__}: {reason})"
             raise Failed(problem, again=True, suspect=True) from None
         return Reply(response.status_code, response.headers, received.decode(errors="replace"))
@@ -123,17 +126,13 @@ class Server:
         if not 200 <= reply.status < 300:
             raise self._error(reply)
         try:
-            return json.loads(self._without_key(reply.text))
+            return json.loads(reply.text)
         except (ValueError, RecursionError):
-            problem = f"{self} answers with what is no JSON: {self._line(reply.text)}"
+            problem = f"{self} answers with what is no JSON: {self.line(reply.text)}"
             raise Failed(problem, again=True, suspect=True) from None
 
-    def _without_key(self, text: str) -> str:
-        """JSON in one notation, in which no key can hide, without the key."""
-        return self.key.hidden_in_caption(json.dumps(json.loads(text), ensure_ascii=False))
-
     def _error(self, reply: Reply) -> Exception:
-        status, said = reply.status, self._line(reply.text)
+        status, said = reply.status, self.line(reply.text)
         if status in (401, 403):
             return FatalError(REFUSED.format(self, status, said, self.key.told()))
         if status == 404:
@@ -142,7 +141,7 @@ class Server:
                 f"Look at caption.model and {address.SETTING}"
             )
         if 300 <= status < 400:
-            place = self._line(reply.headers.get("Location", "nowhere"))
+            place = self.line(reply.headers.get("Location", "nowhere"))
             return FatalError(
                 f"{self} sends requests on to {place}; they are not followed with a key: "
                 f"set {address.SETTING} to where the server really is"
@@ -152,6 +151,10 @@ class Server:
             return Failed(problem, again=True, suspect=status not in BUSY, wait_s=reply.wait_s())
         return Failed(f"{self} refuses the request ({status}): {said}", suspect=True)
 
-    def _line(self, text: str) -> str:
-        """The server's own words, without the key."""
+    def line(self, text: str) -> str:
+        """The server's own words of an error, without the key."""
         return message_of(self.key.hidden(text))
+
+    def name(self, text: str) -> str:
+        """A model's name as the server gives it, without the key."""
+        return message_of(self.key.hidden_if_secret(text))

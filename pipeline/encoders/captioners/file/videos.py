@@ -45,6 +45,27 @@ def read_given(
     return found.given
 
 
+def check_numbers(
+    settings: FileCaption, raw: Path, given: Mapping[str, Sequence[Given]], n_snippets: int
+) -> None:
+    """Raise `UserError` where a table's captions were made for fewer snippets than T.
+
+    That is where all rows are numbered and none is of snippet T - 1: each would be taken for one
+    of an earlier and shorter part of its video. A number beyond T - 1 is its own video's error.
+    """
+    numbers = [row.snippet for rows in given.values() for row in rows]
+    own = [number for number in numbers if number is not None]
+    if not own or len(own) < len(numbers) or max(own) >= n_snippets - 1:
+        return
+    columns = settings.columns
+    raise UserError(
+        f"{raw / settings.path}, column '{columns.snippet}': the highest number of any video is "
+        f"{max(own)}, expected {n_snippets - 1}, as decode.snippets in params.yaml is "
+        f"{n_snippets}; give '{columns.start}' and '{columns.end}' instead of numbers, or set "
+        f"decode.snippets to what the captions were made for, probably {max(own) + 1}"
+    )
+
+
 def digest(given: Sequence[Given]) -> str:
     """What identifies a video's captions: all that its rows say, in their order."""
     said = [(row.start, row.end, row.snippet, row.caption) for row in given]

@@ -73,11 +73,14 @@ class InternVideoCaptioner:
         return captions(videos, self.cut, self._submit, ahead=AHEAD)
 
     def _start(self, settings: InternVideoCaption, runtime: Runtime) -> OtherInterpreter:
-        from pipeline.encoders import torchvision_guard  # noqa: PLC0415  (imports torch)
+        # Here and not above: they import torch, and `rules` needs none.
+        from pipeline.devices import pick_device  # noqa: PLC0415
+        from pipeline.encoders import torchvision_guard  # noqa: PLC0415
 
         folder, python = self.exchange.folder, runtime.captions.internvideo_python
         told = settings.model_dump() | {
-            "device": runtime.device,
+            # Chosen here, where the engine counts workers by it, and not by the other torch.
+            "device": pick_device(runtime.device).type,
             "exchange": str(folder),
             "guard": torchvision_guard.__file__,
             "parent": os.getpid(),

@@ -131,8 +131,8 @@ def load(settings: TransformersCaption, device: torch.device) -> Any:
     """The model in eval mode on `device`, its weights in `settings.precision`.
 
     On a CPU the process keeps to one thread: workers are processes, and captions do not depend
-    on their number. On a GPU fp32 is fp32. Raises `FatalError` for weights that are absent, or not
-    all there: transformers would fill the gaps with random ones.
+    on their number. On a GPU fp32 is fp32. Raises `FatalError` for weights that are absent, do not
+    fit, or are not all there: transformers would fill the gaps with random ones.
     """
     if device.type == "cpu":
         torch.set_num_threads(1)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import torch
 from transformers import AutoModel, AutoTokenizer
 
+Frame: TypeAlias = npt.NDArray[np.uint8]  # (side, side, 3)
 Frames: TypeAlias = npt.NDArray[np.uint8]  # (K, side, side, 3)
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -62,7 +63,7 @@ class Chat:
         self.n_frames = settings["frames"]
         self.dtype = DTYPES[settings["precision"]]
         self.tokenizer, model = _load(settings, self.dtype)
-        self.model = model.eval().to(self.device)
+        self.model = _placed(model.eval(), self.device)
         self.side = _side(self.model.config)
         self.question = question(settings["prompt"], self.n_frames)
         self.decoding = {
@@ -171,37 +172,56 @@ class Chat:
 
 
 def _load(settings: dict[str, Any], dtype: torch.dtype) -> tuple[Any, Any]:
-    """Tokenizer and model; raises `RuntimeError` with the way out."""
+    """Tokenizer and model; raises `RuntimeError` with the way out, also for missing weights."""
     name, revision = settings["model"], settings["revision"]
     pinned = {"revision": revision, "code_revision": revision} if revision else {}
     trusted = {"trust_remote_code": settings["trust_remote_code"]}
+    way_out = (
+        f"`hf download {name} --revision {revision}` once, where the hub can be reached"
+        if revision
+        else "look into that folder"
+    )
     try:
         tokenizer = AutoTokenizer.from_pretrained(name, **pinned, **trusted)
-        model = AutoModel.from_pretrained(
-            name, torch_dtype=dtype, low_cpu_mem_usage=True, **pinned, **trusted
+        model, found = AutoModel.from_pretrained(
+            name,
+            torch_dtype=dtype,
+            low_cpu_mem_usage=True,
+            output_loading_info=True,
+            **pinned,
+            **trusted,
         )
-    except (
-        Exception
-    ) as error:  # of many kinds: no network, a damaged file, a library that is missing
-        way_out = (
-            f"`hf download {name} --revision {revision}` once, where the hub can be reached"
-            if revision
-            else "look into that folder"
-        )
+    except Exception as error:  # of many kinds: no network, a damaged file, a missing library
         raise RuntimeError(
             f"cannot load {name}: {type(error).__name__}: {error}; {way_out}"
         ) from error
+    if lacking := sorted(found["missing_keys"]):  # else they are random, or not there at all
+        raise RuntimeError(
+            f"{name} lacks {len(lacking)} weights of {type(model).__name__} "
+            f"({', '.join(lacking[:3])}, ...); is its download complete? {way_out}"
+        )
     return tokenizer, model
+
+
+def _placed(model: Any, device: torch.device) -> Any:
+    try:
+        return model.to(device)
+    except RuntimeError as error:
+        # A GPU that others have filled says so before PyTorch's own allocator is asked.
+        if not _out_of_memory(error) and "out of memory" not in str(error):
+            raise
+        raise MemoryError(
+            "the model does not fit into the device's memory beside what else is there; choose "
+            f"caption.precision bf16 or a freer device ({error})"
+        ) from error
 
 
 def _device(wanted: str) -> torch.device:
     if wanted == "cuda" and not torch.cuda.is_available():
         raise RuntimeError(
-            f"runtime.device is cuda, but the torch of {sys.executable} sees no GPU; "
-            "use auto or cpu, or install a build of torch for your GPU there"
+            f"the pipeline's torch sees a GPU, but that of {sys.executable} sees none; "
+            "set runtime.device to cpu, or install a build of torch for your GPU there"
         )
-    if wanted == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return torch.device(wanted)
 
 

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:  # never when it runs
-    from pipeline.encoders.captioners.internvideo.worker.chat import Chat, Frames
+    from pipeline.encoders.captioners.internvideo.worker.chat import Chat, Frame, Frames
 
 PR_SET_PDEATHSIG = 1  # of linux/prctl.h
 PREPARED = 1  # requests that wait, frames decoded, while the model is busy
@@ -119,6 +119,10 @@ def preparing(exchange: Path, side: int) -> "queue.Queue[Prepared | None]":
     return prepared
 
 
+class BrokenFrameError(Exception):
+    """A sampled frame that is no whole picture."""
+
+
 class Prepared:
     """A request whose frames are decoded, or why they cannot be."""
 
@@ -128,10 +132,10 @@ class Prepared:
         self.error: str | None = None
         try:
             self.snippets = decoded(exchange / f"{name}.zip", side)
+        except BrokenFrameError as error:
+            self.error = str(error)
         except Exception as error:  # this request's, whatever it is
-            self.error = (
-                f"a frame cannot be decoded ({told(error)}); `dvc repro -f decode` mends it"
-            )
+            self.error = f"the request {name}.zip cannot be prepared ({told(error)})"
 
     def answer(self, chat: "Chat") -> dict[str, Any]:
         """What is written for it; raises what leaves this process useless."""
@@ -147,24 +151,28 @@ class Prepared:
 
 
 def decoded(path: Path, side: int) -> "list[Frames]":
-    """Each snippet's frames (K, side, side, 3) uint8, resized as the model's authors do."""
+    """Each snippet's frames (K, side, side, 3) uint8; raises `BrokenFrameError`."""
     import numpy as np  # noqa: PLC0415  (unfit interpreters may lack it)
-    from PIL import Image  # noqa: PLC0415
 
     with zipfile.ZipFile(path) as packed:
         return [
-            np.stack(
-                [
-                    np.asarray(
-                        Image.open(io.BytesIO(packed.read(name)))
-                        .convert("RGB")
-                        .resize((side, side), Image.Resampling.BICUBIC)
-                    )
-                    for name in names
-                ]
-            )
+            np.stack([picture(packed.read(name), side) for name in names])
             for names in json.loads(packed.read("frames.json"))
         ]
+
+
+def picture(jpeg: bytes, side: int) -> "Frame":
+    """The frame (side, side, 3) uint8, resized as the model's authors do."""
+    import numpy as np  # noqa: PLC0415
+    from PIL import Image  # noqa: PLC0415
+
+    try:
+        whole = Image.open(io.BytesIO(jpeg)).convert("RGB")
+    except OSError as error:  # PIL's own are too
+        raise BrokenFrameError(
+            f"a frame cannot be decoded ({told(error)}); `dvc repro -f decode` mends it"
+        ) from error
+    return np.asarray(whole.resize((side, side), Image.Resampling.BICUBIC))
 
 
 def write(path: Path, answer: dict[str, Any]) -> None:
