@@ -101,3 +101,29 @@ def test_no_file_and_no_yaml(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text("datasets: [demo\n")
     with pytest.raises(UserError, match="not valid YAML"):
         config.load(tmp_path / "params.yaml")
+
+
+@pytest.mark.parametrize(
+    ("caption", "complaint"),
+    [
+        ("{ backend: endpoint, modell: x }", "caption.model: this key is missing"),
+        ("{ backend: endpoint, modell: x }", "caption.modell: unknown key; is it misspelt?"),
+        ("{ backend: gpt }", "caption: backend: there is no 'gpt' (known: 'rules', 'file', "),
+        ("{ backend: transformers, model: x, revision: main }", "caption.revision: 'main' is no c"),
+        ("{ backend: internvideo }", "caption: trust_remote_code: this backend runs the Python"),
+        ("{ backend: internvideo, frames: 6 }", "caption.frames: Input should be a multiple of 4"),
+        (
+            "{ backend: endpoint, model: x, revision: y, frames: 16 }",
+            "top level: caption.frames: 16 is more than decode.frames_per_snippet (8)",
+        ),
+    ],
+)
+def test_a_wrong_captioner_is_told_by_the_key_as_it_stands_in_the_file(
+    tmp_path: Path, caption: str, complaint: str
+) -> None:
+    path, line = changed(tmp_path, "caption: { backend: rules }\n", f"caption: {caption}\n")
+    with pytest.raises(UserError) as caught:
+        config.load(path)
+    complaints = str(caught.value).splitlines()
+    assert any(text.split(": ", 1)[1].startswith(complaint) for text in complaints), complaints
+    assert any(text.startswith((f"{path}:{line}: ", f"{path}:1: ")) for text in complaints)

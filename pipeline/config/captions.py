@@ -1,14 +1,24 @@
 """Settings of the captioners, one class a backend, and of the text features made of captions."""
 
+import re
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from pipeline.config.section import Count, Positive, Section
 
 PROMPT = "Describe the people, objects, actions and any unusual event in one short sentence."
-COMMIT = r"^[0-9a-f]{40}$"
 
+
+def _commit(revision: str) -> str:
+    if not re.fullmatch(r"[0-9a-f]{40}", revision):
+        raise ValueError(
+            f"'{revision}' is no commit: give its 40 hexadecimal digits (a branch or tag can move)"
+        )
+    return revision
+
+
+Commit = Annotated[str, AfterValidator(_commit)]
 Text = Annotated[str, Field(min_length=1)]
 
 
@@ -67,7 +77,7 @@ class TransformersCaption(Prompted):
     """
 
     backend: Literal["transformers"]
-    revision: Annotated[str, Field(pattern=COMMIT)] | None = None
+    revision: Commit | None = None
     precision: Literal["fp32", "bf16", "fp16"] = "bf16"
     frames_as: Literal["images", "video"] = "images"
 
@@ -81,7 +91,7 @@ class InternVideoCaption(Prompted):
 
     backend: Literal["internvideo"]
     model: Text = "OpenGVLab/InternVideo2_5_Chat_8B"
-    revision: Annotated[str, Field(pattern=COMMIT)] | None = None
+    revision: Commit | None = None
     frames: Annotated[int, Field(ge=4, multiple_of=4)] = 8
     precision: Literal["fp32", "bf16", "fp16"] = "bf16"
     trust_remote_code: bool = False
@@ -130,7 +140,7 @@ class _SentenceText(Section):
     """
 
     model: Text
-    revision: Annotated[str, Field(pattern=COMMIT)] | None = None
+    revision: Commit | None = None
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     long_captions: Literal["truncate", "sentences"] = "truncate"
 

@@ -30,9 +30,11 @@ def load(path: Path) -> Params:
 def _explain(path: Path, tree: Any, problem: Any) -> str:
     """`params.yaml:12: decode.snipets: unknown key` for one problem that pydantic found."""
     keys, line, node = [], 1, tree
-    for step in problem["loc"]:
+    for number, step in enumerate(problem["loc"], start=1):
         if not isinstance(node, CommentedMap | CommentedSeq) or not _has(node, step):
-            keys.append(str(step)) if problem["type"] == "missing" else None
+            # Else it is the name of one of several kinds of a section, which stands in no file.
+            if problem["type"] == "missing" and number == len(problem["loc"]):
+                keys.append(str(step))
             continue
         position = node.lc.item(step) if isinstance(step, int) else node.lc.key(step)
         keys, line, node = [*keys, str(step)], position[0] + 1, node[step]
@@ -42,6 +44,10 @@ def _explain(path: Path, tree: Any, problem: Any) -> str:
     }.get(problem["type"], f"{problem['msg']}, found {_brief(problem['input'])}")
     if problem["type"] == "value_error":
         message = str(problem["ctx"]["error"])
+    if problem["type"] == "union_tag_invalid":
+        kind = problem["ctx"]["discriminator"].strip("'")
+        known = problem["ctx"]["expected_tags"]
+        message = f"{kind}: there is no '{problem['ctx']['tag']}' (known: {known})"
     return f"{path}:{line}: {'.'.join(keys) or 'top level'}: {message}"
 
 
