@@ -109,13 +109,23 @@ def write_text(path: Path, text: str) -> None:
 
 
 def _alive(pid: int) -> bool:
+    """Whether the process runs: one that has ended and waits to be taken note of does not."""
     try:
         os.kill(pid, 0)
+        return _state(pid) not in ("Z", "X")
     except ProcessLookupError:
         return False
     except PermissionError:
         return True
-    return True
+
+
+def _state(pid: int) -> str | None:
+    """The letter by which Linux names a process's state; None where there is no /proc."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    return stat.rpartition(")")[2].split()[0]
 
 
 def temporaries(folder: Path, *, below: bool = True) -> Iterator[Path]:

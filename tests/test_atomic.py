@@ -2,6 +2,7 @@ import errno
 import os
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -57,6 +58,16 @@ def test_sweep_removes_what_a_killed_process_left_and_nothing_else(tmp_path: Pat
         assert sweep(tmp_path) == 1
         assert mine.exists()
     assert sorted(path.parent.iterdir()) == sorted([other_host, other_namespace, theirs, path])
+
+
+def test_a_process_that_waits_to_be_taken_note_of_is_dead(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    command = [sys.executable, "-c", KILLED_WHILE_WRITING, str(path)]
+    with subprocess.Popen(command) as zombie:
+        while ") Z" not in Path(f"/proc/{zombie.pid}/stat").read_text():
+            time.sleep(0.01)
+        assert sweep(tmp_path) == 1  # its parent has not waited for it
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_threads_that_write_one_path_do_not_share_a_temporary_file(tmp_path: Path) -> None:

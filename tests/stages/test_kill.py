@@ -112,12 +112,20 @@ def come(moment: str, running: Run, stage: Stage, rng: random.Random) -> bool:
         pause = rng.uniform(0, 0.2)
     elif moment == "at the output":
         folder = out if out.is_dir() else out.parent
-        before_at = folder.stat().st_mtime_ns
-        if not running.wait_until(lambda: folder.stat().st_mtime_ns != before_at):
+        before_at = changed_at(folder)
+        if not running.wait_until(lambda: changed_at(folder) not in (None, before_at)):
             return False
         pause = rng.uniform(0, 0.03)
     until = time.monotonic() + pause
     return running.wait_until(lambda: time.monotonic() > until)
+
+
+def changed_at(folder: Path) -> int | None:
+    """When a folder was last changed, in nanoseconds; DVC removes it before it runs the stage."""
+    try:
+        return folder.stat().st_mtime_ns
+    except FileNotFoundError:
+        return None
 
 
 def check_whole(stage: Stage, watched: Watched, kills: int, where: str) -> None:
