@@ -95,7 +95,12 @@ def real_config(size: str, tokenizer: Any) -> Any:
 
 
 def random_model(settings: TransformersCaption, device: torch.device) -> Any:
-    """The folder's model with random weights, made on the device: none are read or copied."""
+    """The folder's model with random weights, made on the device: none are read or copied.
+
+    On a CPU with one thread, as `answering.load` leaves it.
+    """
+    if device.type == "cpu":
+        torch.set_num_threads(1)
     dtype = DTYPES[settings.precision]
     made = hf.AutoConfig.from_pretrained(settings.model)
     with device:
