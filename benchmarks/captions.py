@@ -27,8 +27,8 @@ from pipeline import config, pieces, tables
 from pipeline.config import Runtime, TransformersCaption
 from pipeline.encoders.captioners.captioner import SnippetCaptions
 from pipeline.encoders.captioners.native import NativeCaptioner, answering
-from pipeline.encoders.captioners.native.asking import DTYPES
 from pipeline.encoders.captioners.snippets import CaptionSource, read
+from pipeline.encoders.precision import DTYPES
 from tests.encoders.captioners import tiny_vlm
 
 hf: Any = tiny_vlm.hf  # transformers, imported behind the guard of torchvision

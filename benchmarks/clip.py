@@ -34,6 +34,7 @@ from pipeline.devices import TOGETHER_ON_A_GPU
 from pipeline.encoders import clip
 from pipeline.encoders.frames import decode_run, read_frames
 from pipeline.encoders.images import ImageEncoder
+from pipeline.encoders.precision import DTYPES
 
 WIDTH, HEIGHT, QUALITY, PER_SNIPPET = 320, 240, 90, 8
 
@@ -210,7 +211,7 @@ def main() -> None:
     """Parse, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="ViT-B-32")
-    parser.add_argument("--precision", default="fp32", choices=sorted(clip.DTYPES))
+    parser.add_argument("--precision", default="fp32", choices=sorted(DTYPES))
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--compile", action="store_true")

@@ -29,8 +29,6 @@ RANDOM = "random"  # value of `clip.pretrained` for untrained, seeded weights
 
 open_clip.add_model_config(Path(__file__).parent / "clip_models")
 
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-
 
 def model_config(settings: Clip) -> dict[str, Any]:
     """open_clip's configuration of the model; raises `UserError` for an unknown or unfit one."""

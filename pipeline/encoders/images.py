@@ -17,6 +17,7 @@ from pipeline.encoders import clip
 from pipeline.encoders.batching import encode_each
 from pipeline.encoders.compiling import compiled
 from pipeline.encoders.frames import RUN, Frames, decoded
+from pipeline.encoders.precision import DTYPES
 from pipeline.encoders.tower import CPU_BATCH, Tower
 
 # A thread decodes about 1,000 JPEGs of 320x240 a second; a GPU may want a few thousand.
@@ -49,7 +50,7 @@ class ImageEncoder:
         self.decoders = _decoders(self.device)
         self.model = clip.build(settings, self.device)
         self.preprocess = clip.preprocess(settings)
-        self.dtype = clip.DTYPES[settings.precision]
+        self.dtype = DTYPES[settings.precision]
         size = batch_size if self.shared else CPU_BATCH
         encode: Callable[[torch.Tensor], torch.Tensor] = self.model.encode_image
         if compiling:

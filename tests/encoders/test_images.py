@@ -13,6 +13,7 @@ from pipeline import tables
 from pipeline.config import Clip
 from pipeline.encoders import clip
 from pipeline.encoders.images import ImageEncoder
+from pipeline.encoders.precision import DTYPES
 from pipeline.encoders.tower import BATCH_TOLERANCE, CPU_BATCH
 from tests.encoders.pictures import features_of, jpeg, noise, write_frames
 
@@ -155,7 +156,7 @@ def test_half_precision_stays_near_fp32(videos: list[Path], precision: str) -> N
     )
     norms = {p.dtype for name, p in half.model.visual.named_parameters() if ".ln_" in name}
     assert norms == {torch.float32}
-    assert half.model.visual.conv1.weight.dtype == clip.DTYPES[precision]
+    assert half.model.visual.conv1.weight.dtype == DTYPES[precision]
     found, expected = each(half, videos[:1])[0], each(encoder(), videos[:1])[0]
     difference = np.abs(found - expected).max()
     assert 0 < difference <= PRECISION_TOLERANCE[precision]

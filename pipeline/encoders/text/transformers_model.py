@@ -7,7 +7,7 @@ import transformers
 
 from pipeline.config import TransformersText
 from pipeline.encoders import pinned
-from pipeline.encoders.clip import DTYPES
+from pipeline.encoders.precision import DTYPES
 from pipeline.encoders.text.model import LONGEST, NO_TOKEN, Tokens, any_token
 from pipeline.encoders.torchvision_guard import import_torchvision
 from pipeline.errors import UserError

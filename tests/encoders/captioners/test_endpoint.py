@@ -1,6 +1,5 @@
 """Captions by a server that is well."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -22,12 +21,6 @@ from tests.encoders.captioners.serving import (
     video,
 )
 from tests.encoders.pictures import jpeg, noise
-
-
-@pytest.fixture
-def server() -> Iterator[Running]:
-    with serving("--plain") as running:
-        yield running
 
 
 def test_captions_find_their_snippets_though_answers_come_out_of_order(server: Running) -> None:

@@ -1,6 +1,5 @@
 """Which model answers: the one asked for, or no captions."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -21,12 +20,6 @@ from tests.encoders.captioners.serving import (
 )
 
 A = video(1)
-
-
-@pytest.fixture
-def server() -> Iterator[Running]:
-    with serving("--plain") as running:
-        yield running
 
 
 def test_a_model_that_the_server_does_not_list_is_refused_before_any_work(server: Running) -> None:

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -23,19 +22,12 @@ from tests.encoders.captioners.serving import (
     digests,
     expected,
     runtime,
-    serving,
     settings,
     video,
 )
 
 A, B = video(1), video(2)
 BOTH = {"v1": expected(A), "v2": expected(B)}
-
-
-@pytest.fixture
-def server() -> Iterator[Running]:
-    with serving("--plain") as running:
-        yield running
 
 
 @pytest.mark.parametrize("how", [{"slow_s": 3.0}, {"trickle": True}])

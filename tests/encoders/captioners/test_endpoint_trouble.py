@@ -31,12 +31,6 @@ GARBAGE: list[dict[str, Any]] = [
 ]
 
 
-@pytest.fixture
-def server() -> Iterator[Running]:
-    with serving("--plain") as running:
-        yield running
-
-
 @pytest.mark.parametrize(
     "trouble", [*GARBAGE, {"status": 500}, {"status": 429}, {"status": 408}, {"status": 503}]
 )

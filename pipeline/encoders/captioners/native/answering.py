@@ -10,8 +10,9 @@ import torch
 
 from pipeline.config import TransformersCaption
 from pipeline.encoders import pinned
-from pipeline.encoders.captioners.native.asking import DTYPES, Asking
+from pipeline.encoders.captioners.native.asking import Asking
 from pipeline.encoders.memory import out_of_memory
+from pipeline.encoders.precision import DTYPES
 from pipeline.encoders.torchvision_guard import import_torchvision
 from pipeline.engine import FatalError, SpoiledError
 from pipeline.errors import UserError

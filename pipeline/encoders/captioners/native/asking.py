@@ -12,6 +12,7 @@ from PIL import Image
 from pipeline.config import TransformersCaption
 from pipeline.encoders import pinned
 from pipeline.encoders.captioners.snippets import evenly
+from pipeline.encoders.precision import DTYPES
 from pipeline.encoders.torchvision_guard import import_torchvision
 from pipeline.engine import FatalError
 from pipeline.errors import UserError
@@ -27,7 +28,6 @@ FRAMES_A_SECOND = 2.0
 # one picture of eight: InternVL would make up to 13 of each, and a prompt of 26,000 tokens.
 TILING = ("crop_to_patches", "do_image_splitting", "do_pan_and_scan")
 
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 PROBE = (48, 64)  # height and width of the pictures that show whether frames arrive
 
 Picture = npt.NDArray[np.uint8]  # (H, W, 3)
