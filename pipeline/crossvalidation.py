@@ -4,17 +4,16 @@ For choices and comparisons that must not look at the test split. Videos are jud
 training videos have no annotated events.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import torch
 
-from pipeline import folds, training
-from pipeline.config import Crossvalidate, Train
+from pipeline import folds, score_table
+from pipeline.config import Crossvalidate, Variant
 from pipeline.errors import UserError
 from pipeline.features import VideoFeatures
 from pipeline.metrics.bootstrap import resample_weights
@@ -22,7 +21,7 @@ from pipeline.metrics.ranking import PairCounts, PrecisionRecall
 from pipeline.metrics.scored import Floats, FrameCounts, bag_score, scored_videos
 from pipeline.metrics.summary import over_seeds
 from pipeline.metrics.values import Name
-from pipeline.models.head import Head
+from pipeline.trials import Trial
 
 Labels = npt.NDArray[np.bool_]
 METRICS = ("video_auc", "video_ap")
@@ -94,40 +93,34 @@ def plan(videos: VideoFeatures, settings: Crossvalidate) -> Plan:
     return Plan(ids, abnormal, fold, group)
 
 
-def out_of_fold(
-    videos: VideoFeatures,
-    plan: Plan,
-    build: Callable[[], Head],
-    settings: Train,
-    *,
-    seed: int,
-    device: torch.device,
-) -> Floats:
-    """Bag scores (N,): each video's by a head trained on the other folds."""
-    scores = np.zeros(len(videos.rows))
-    for number in range(plan.n_folds):
-        held_out = np.flatnonzero(plan.fold == number)
-        train = videos.select(np.flatnonzero(plan.fold != number).tolist())
-        test = videos.select(held_out.tolist())
-        torch.manual_seed(seed)
-        head = build()
-        training.fit(
-            head,
-            train.features,
-            train.labels,
-            settings,
-            seed=seed,
-            device=device,
-            epoch_end=_unwatched,
+def trials(plan: Plan, variants: Sequence[Variant], seeds: Sequence[int]) -> list[Trial]:
+    """Each variant and seed on each fold, in this order: trained on the others, tried on it.
+
+    All epochs are trained (no `patience`): there is no validation split inside a fold.
+    """
+    parts = [plan.fold == number for number in range(plan.n_folds)]
+    return [
+        Trial(
+            replace(variant, train=variant.train.model_copy(update={"patience": None})),
+            seed,
+            tuple(np.flatnonzero(~held_out).tolist()),
+            tuple(np.flatnonzero(held_out).tolist()),
+            watched=False,
         )
-        found, _ = training.predict(head, test.features, device)
-        bags = [bag_score(video) for video in scored_videos(test.rows, found.numpy())]
-        scores[held_out] = bags
-    return scores
+        for variant in variants
+        for seed in seeds
+        for held_out in parts
+    ]
 
 
-def _unwatched(epoch: int, losses: dict[str, float]) -> None:
-    """Nothing is chosen by epoch."""
+def joined(tried: Sequence[tuple[Trial, score_table.Run]], videos: VideoFeatures) -> list[Run]:
+    """The out-of-fold bag scores of each variant and seed, from those of the folds."""
+    runs: dict[tuple[str, int], Floats] = {}
+    for trial, run in tried:
+        scores = runs.setdefault((run.model, run.seed), np.full(len(videos.rows), np.nan))
+        rows = [videos.rows[i] for i in trial.test]
+        scores[list(trial.test)] = [bag_score(v) for v in scored_videos(rows, run.scores)]
+    return [Run(model, seed, scores) for (model, seed), scores in runs.items()]
 
 
 def summary(runs: Sequence[Run], plan: Plan, resamples: int) -> dict[str, Any]:

@@ -1,7 +1,10 @@
 """Feature tables and manifest, joined into what a head is trained on and judged by."""
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -10,7 +13,7 @@ from torch import Tensor
 
 from pipeline import tables
 from pipeline.errors import UserError
-from pipeline.models.head import FeatureLayout
+from pipeline.models.head import FeatureLayout, Targets
 
 
 @dataclass(frozen=True)
@@ -22,11 +25,48 @@ class VideoFeatures:
     rows: list[dict[str, Any]]
     layout: FeatureLayout
 
+    @cached_property
+    def digests(self) -> list[str]:
+        """A digest of each video: of all that a head learns from it or is judged by."""
+        return [self._digest(number) for number in range(len(self.rows))]
+
+    def _digest(self, number: int) -> str:
+        row = self.rows[number]
+        judged = [row[name] for name in ("video_id", "split", "n_frames", "categories", "events")]
+        named = json.dumps([judged, self.layout.widths, self.layout.categories])
+        digest = hashlib.sha256(named.encode())
+        digest.update(self.features[number].numpy().tobytes())
+        digest.update(self.labels[number].numpy().tobytes())
+        return digest.hexdigest()
+
     def select(self, index: Sequence[int]) -> Self:
         """The videos of these numbers, in the order given; a copy."""
         rows = [self.rows[i] for i in index]
         chosen = torch.tensor(index, dtype=torch.long)
         return type(self)(self.features[chosen], self.labels[chosen], rows, self.layout)
+
+    @property
+    def targets(self) -> Targets:
+        """What training is told of them."""
+        return Targets.of(self.labels)
+
+    def only(self, modalities: Sequence[str]) -> Self:
+        """The same videos, of which the features of these modalities alone are seen.
+
+        Raises `UserError` naming one that the dataset does not have.
+        """
+        widths = self.layout.widths
+        for name in modalities:
+            if name not in widths:
+                raise UserError(f"there are no {name} features here (found: {', '.join(widths)})")
+        if list(modalities) == list(widths):
+            return self
+        parts = dict(
+            zip(widths, torch.split(self.features, list(widths.values()), -1), strict=True)
+        )
+        layout = replace(self.layout, widths={name: widths[name] for name in modalities})
+        chosen = torch.cat([parts[name] for name in modalities], dim=-1)
+        return type(self)(chosen, self.labels, self.rows, layout)
 
     def split(self, *names: str) -> Self:
         """The videos of one split, or of several, in the same order."""

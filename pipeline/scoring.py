@@ -36,16 +36,17 @@ def score(
             continue
         for name in checkpoint.saved(folder) or ["last"]:  # loading says that it is absent
             head, trained = checkpoint.load(folder, name)
-            _check_encoders(folder, trained.encoders, encoders)
+            check_encoders(folder, trained.encoders, encoders)
             scores, category = predict(head.to(device), videos.features, device)
             probability = None if category is None else category.numpy()
             runs.append(Run(model, seed, name, scores.numpy(), probability))
     return runs, without
 
 
-def _check_encoders(
+def check_encoders(
     folder: Path, trained: Mapping[str, Any], encoders: Mapping[str, Mapping[str, Any]]
 ) -> None:
+    """Raise `UserError` unless a head in `folder` was trained on features that `encoders` made."""
     used = {name: encoders.get(name, {}) for name in trained}
     if differences := made_by.compare(trained, used):
         raise UserError(

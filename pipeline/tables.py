@@ -104,6 +104,13 @@ FLOORS = _schema(
     ("mean_brightness", pa.float32()),
     ("mean_motion", pa.float32()),
 )
+TRIAL = _schema(
+    ("checkpoint", pa.string()),
+    ("video_id", pa.string()),
+    ("snippet", pa.int16()),
+    ("score", pa.float32()),
+    ("category_prob", pa.list_(pa.float32())),
+)
 USABLE = ("ok", "salvaged")  # values of the manifest's `status`; the third is `unreadable`
 SKIPPED = _schema(("video_id", pa.string()), ("stage", pa.string()), ("error", pa.string()))
 SCORES = _schema(

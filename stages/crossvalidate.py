@@ -1,13 +1,11 @@
 """Stage `crossvalidate`: every head and seed over folds of a dataset's training videos."""
 
+from collections.abc import Mapping, Sequence
 from functools import partial
 
-import torch
-
-from pipeline import config, crossvalidation, made_by, tables
-from pipeline.devices import pick_device
+from pipeline import config, crossvalidation, made_by, tables, trials
 from pipeline.errors import UserError
-from pipeline.models import registry
+from pipeline.features import VideoFeatures
 from stages import feature_tables, program
 from stages.layout import PARAMS, Layout, write_json
 
@@ -15,30 +13,34 @@ from stages.layout import PARAMS, Layout, write_json
 def main(dataset: str) -> str:
     """Write `results/crossvalidation.json` and the scores behind it; print the metrics."""
     params = config.load(PARAMS)
-    layout, device = Layout(dataset), pick_device(params.runtime.device)
+    layout = Layout(dataset)
     brings = params.source(dataset).brings
     expected = made_by.features(params.clip, params.caption, params.text, brings)
-    videos, _ = feature_tables.load(layout, params.features.modalities, expected)
-    videos = videos.split("train", "validation")
+    videos = _training_videos(layout, params.features.modalities, expected)
     if not videos.rows:
         raise UserError(f"{layout.manifest}: no usable training video to cross-validate on")
     plan = crossvalidation.plan(videos, params.crossvalidate)
-    torch.set_num_threads(params.train.threads)
-    runs = []
-    for model in params.models:
-        settings = getattr(params.heads, model)
-        build = partial(registry.build, model, videos.layout, params.features, settings)
-        for seed in params.seeds:
-            scores = crossvalidation.out_of_fold(
-                videos, plan, build, params.train, seed=seed, device=device
-            )
-            runs.append(crossvalidation.Run(model, seed, scores))
+    shared = params.heads, params.features, params.train
+    variants = [config.of_head(name, *shared) for name in params.models] + [
+        config.of_row(name, params.ablation.rows[name], *shared)
+        for name in params.crossvalidate.rows
+    ]
+    wanted = crossvalidation.trials(plan, variants, params.seeds)
+    load = partial(_training_videos, layout, params.features.modalities, expected)
+    tried = [found for (found,) in trials.run(wanted, load, params.runtime, videos=videos)]
+    runs = crossvalidation.joined(list(zip(wanted, tried, strict=True)), videos)
     result = crossvalidation.summary(runs, plan, params.evaluate.resamples)
     write_json(layout.crossvalidation, result)
     table = crossvalidation.scores_table(runs, plan)
     tables.write(table, layout.crossvalidation_scores, crossvalidation.SCORES)
     print(crossvalidation.as_text(result))
     return f"{layout.crossvalidation}: {len(runs)} runs of {plan.n_folds} folds"
+
+
+def _training_videos(
+    layout: Layout, modalities: Sequence[str], expected: Mapping[str, made_by.Settings]
+) -> VideoFeatures:
+    return feature_tables.load(layout, modalities, expected)[0].split("train", "validation")
 
 
 if __name__ == "__main__":

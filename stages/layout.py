@@ -113,6 +113,38 @@ class Layout:
         return self.results / "curves" / f"{name}.csv"
 
     @property
+    def tsne(self) -> Path:
+        """Category logits of abnormal test videos, and their points in the plane."""
+        return self.results / "tsne.csv"
+
+    @property
+    def tsne_summary(self) -> Path:
+        """What the points rest on, and how well the logits tell categories apart."""
+        return self.results / "tsne.json"
+
+    @property
+    def tsne_pictures(self) -> Path:
+        """The folder of pictures, one a head."""
+        return self.results / "tsne"
+
+    def tsne_picture(self, model: str) -> Path:
+        """The picture of one head."""
+        return self.tsne_pictures / f"{model}.svg"
+
+    @property
+    def ablation(self) -> Path:
+        """What each part of a head is worth: rows, metrics, differences."""
+        return self.results / "ablation.json"
+
+    def ablation_table(self, kind: str) -> Path:
+        """The same as a table: csv, md."""
+        return self.results / f"ablation.{kind}"
+
+    def transfer(self, source: str) -> Path:
+        """What heads trained on `source` are worth here."""
+        return self.results / "transfer" / f"{source}.json"
+
+    @property
     def crossvalidation(self) -> Path:
         """Metrics of the training videos, each scored by heads that did not see it."""
         return self.results / "crossvalidation.json"
@@ -121,6 +153,11 @@ class Layout:
     def crossvalidation_scores(self) -> Path:
         """The scores behind `crossvalidation`."""
         return self.results / "crossvalidation.parquet"
+
+    @property
+    def efficiency(self) -> Path:
+        """What heads and encoders cost: parameters, operations, time, memory."""
+        return self.results / "efficiency.json"
 
     @property
     def report(self) -> Path:

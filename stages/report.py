@@ -11,11 +11,12 @@ import pandas as pd
 from pipeline import caption_quality, config, tables
 from pipeline.atomic import write_text
 from pipeline.digests import installed
-from pipeline.report import page, thumbnails
+from pipeline.report import page, thumbnails, tsne
 from stages import program
 from stages.layout import PARAMS, Layout
 
 PACKAGES = ("torch", "open_clip_torch", "decord", "numpy", "pandas", "pyarrow", "scikit-learn")
+OTHER = ("crossvalidate", "ablation", "transfer")  # experiments beside these results
 PER_VIDEO_STAGES = ("decode", "clip", "caption", "text")
 
 
@@ -37,10 +38,14 @@ def main(dataset: str) -> str:
         roc=pd.read_csv(layout.curve("roc")),
         pr=pd.read_csv(layout.curve("pr")),
         training=pd.read_csv(layout.curve("training")),
+        tsne=tsne.read(layout.tsne),
+        on_tsne=_read_json(layout.tsne_summary),
+        ablation=_read_json(layout.ablation),
         categories=tables.metadata(layout.manifest)["categories"],
         settings=_settings(params, dataset),
         versions=_versions(),
         thumbnails=_thumbnails(params, layout),
+        efficiency=_read_json(layout.efficiency) if layout.efficiency.exists() else {},
     )
     write_text(layout.report, page.render(results))
     return f"{layout.report}: {layout.report.stat().st_size / 1e6:.1f} MB"
@@ -68,7 +73,7 @@ def _thumbnails(params: config.Params, layout: Layout) -> Callable[[str], list[b
 
 def _settings(params: config.Params, dataset: str) -> dict[str, object]:
     """What shaped these results: everything but other datasets, other heads and the runtime."""
-    settings = params.model_dump(exclude={"runtime", "demo", "datasets", "report", "crossvalidate"})
+    settings = params.model_dump(exclude={"runtime", "generated", "datasets", "report", *OTHER})
     settings["sources"] = {dataset: settings["sources"][dataset]}
     settings["heads"] = {name: settings["heads"][name] for name in params.models}
     return settings

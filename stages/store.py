@@ -11,14 +11,15 @@ import time
 from functools import partial
 from pathlib import Path
 
-from pipeline import config, pieces
+from pipeline import config, pieces, unfinished
 from pipeline.errors import UserError
 from stages import earlier, program, refilling
 from stages.layout import PARAMS, Layout, all_layouts
 
 DAY = 86400.0
 # Small pieces that no output names: kept unless `--stage` asks for them.
-UNNAMED = ("digest", "floors", "probe")
+UNNAMED = ("digest", "floors", "probe", "trials")
+UNFINISHED = unfinished.FOLDER  # how far killed training runs have come: files, not pieces
 
 
 def show() -> str:
@@ -34,15 +35,37 @@ def show() -> str:
         said = "at work" if unused.in_use else used
         print(f"{stage:16}{held.n_pieces:8}{size:>12}{said:>8}  {newest if held.n_pieces else ''}")
         total += held.n_bytes
+    if states := [path.stat() for path in unfinished.files(root)]:
+        n_bytes = sum(state.st_size for state in states)
+        at = time.localtime(max(state.st_mtime for state in states))
+        print(
+            f"{UNFINISHED:16}{len(states):8}{f'{n_bytes / 1e6:,.1f} MB':>12}{'?':>8}  "
+            f"{time.strftime('%Y-%m-%d %H:%M', at)}"
+        )
+        total += n_bytes
     return f"{root}: {total / 1e6:,.1f} MB"
 
 
 def prune(older_than: float, stage: str | None, dry_run: bool) -> str:
-    """Remove pieces that no output uses, of all stages whose outputs name theirs, or of one."""
+    """Remove pieces that no output uses, of all stages whose outputs name theirs, or of one.
+
+    So with the files of training runs that were killed so long ago and never gone on with.
+    """
     root, keep = _there(), _in_use()
     stages = [name for name in pieces.contents(root) if name not in UNNAMED]
     n_pieces = n_bytes = 0
-    for name in [stage] if stage else stages:
+    if stage in (None, UNFINISHED):
+        for path in unfinished.files(root, older_than=older_than * DAY):
+            n_pieces, n_bytes = n_pieces + 1, n_bytes + path.stat().st_size
+            if not dry_run:
+                path.unlink(missing_ok=True)
+        if n_pieces:
+            print(f"{UNFINISHED}: {n_pieces} unfinished runs, {n_bytes / 1e6:,.1f} MB")
+    if stage == UNFINISHED:
+        stages = []
+    elif stage:
+        stages = [stage]
+    for name in stages:
         done = pieces.prune(root, keep, older_than=older_than * DAY, stage=name, dry_run=dry_run)
         if done.in_use:
             print(f"{name}: passed over, a run is using it")

@@ -1,6 +1,8 @@
 """Stage `train`: one head, one seed, on the features of a dataset's training videos."""
 
 import sys
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -22,24 +24,22 @@ def main(dataset: str, model: str, seed: int) -> str:
     videos, encoders = feature_tables.load(layout, params.features.modalities, expected)
     folder = layout.model(model, seed)
     train = videos.split("train")
-    if reason := training.why_not(train.labels):
+    if reason := training.why_not(train.targets):
         checkpoint.save_reason(folder, reason)
         print(f"not trained: {reason}", file=sys.stderr)
         return f"{folder}: not trained"
     settings = _model_config(params, videos, dataset, model, seed, encoders)
     torch.set_num_threads(params.train.threads)
-    torch.manual_seed(seed)
-    head, device = settings.build(), pick_device(params.runtime.device)
-    watched = {split: videos.split(split) for split in ("validation", "test")}
-    watcher = training.Watcher(head, watched, device)
-    training.fit(
-        head,
-        train.features,
-        train.labels,
-        params.train,
+    device = pick_device(params.runtime.device)
+    trained = [asdict(settings), videos.digests]
+    progress = training.Progress.of(Path(params.runtime.store), trained, device)
+    head, watcher = training.train_variant(
+        config.of_head(model, params.heads, params.features, params.train),
+        train,
+        {split: videos.split(split) for split in ("validation", "test")},
         seed=seed,
         device=device,
-        epoch_end=watcher,
+        progress=progress,
     )
     checkpoint.save_config(folder, settings)
     checkpoint.save_weights(folder, "last", training.weights_of(head))
@@ -49,7 +49,8 @@ def main(dataset: str, model: str, seed: int) -> str:
         else:
             print(f"no best_on_{split}: its videos are all of one kind", file=sys.stderr)
     write_text(folder / "history.csv", pd.DataFrame(watcher.history).to_csv(index=False))
-    return f"{folder}: {len(train.rows)} videos, {params.train.epochs} epochs"
+    progress.remove()
+    return f"{folder}: {len(train.rows)} videos, {len(watcher.history)} epochs"
 
 
 def _model_config(

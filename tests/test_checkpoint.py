@@ -51,8 +51,8 @@ def used(settings: BaseHead | RefineVadHead) -> Head:
     videos = toy_videos(8, seed=0)
     head = make(settings)
     perturb(head)
-    head.fit_statistics(videos.features, videos.labels)
-    head.train().losses(videos.features, videos.labels)
+    head.fit_statistics(videos.features, videos.targets)
+    head.train().losses(head.prepare(videos.features), videos.targets)
     return head
 
 

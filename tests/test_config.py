@@ -52,14 +52,14 @@ def test_a_wrong_value_names_its_key_and_line(
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [
-        ("datasets: [demo]", "datasets: [dmo]", "'dmo' is not in `sources`"),
-        ("datasets: [demo]", "datasets: [demo, demo]", "names something twice"),
+        ("\ndatasets: [demo]", "\ndatasets: [dmo]", "'dmo' is not in `sources`"),
+        ("\ndatasets: [demo]", "\ndatasets: [demo, demo]", "names something twice"),
         ("models: [refinevad, base]", "models: [rtfm]", "'rtfm' is not in `heads`"),
         ("  modalities: [image, text]", "  modalities: [text, text]", "names one twice"),
         ("  lr: 5.0e-4", "  lr: .inf", "finite number"),
         ("{ model: tiny, pretrained: random }", "{ model: RN50, pretrained: openai }", "QuickGELU"),
         ("    mil: { kind: bce }\n", "    mil: { kind: bce, top_k: 33 }\n", "more than decode"),
-        ("    motar:", "    motar:\n      heads: 3", "duplicate key"),
+        ("\n    motar:", "\n    motar:\n      heads: 3", "duplicate key"),
     ],
 )
 def test_an_impossible_combination_is_refused(

@@ -1,23 +1,22 @@
 """Cross-validation: no video is scored by a head that saw it; metrics by hand."""
 
-from functools import partial
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
 
-from pipeline import crossvalidation, tables
-from pipeline.config import Crossvalidate
-from pipeline.crossvalidation import Plan, Run, out_of_fold, summary
+from pipeline import crossvalidation, score_table, tables, trials
+from pipeline.config import Crossvalidate, Runtime, Variant
+from pipeline.crossvalidation import Plan, Run, summary
 from pipeline.errors import UserError
 from pipeline.features import VideoFeatures
-from pipeline.models.head import FeatureLayout, Head, Prediction
-from tests.models.toy import FEATURES, TRAIN, base, make, refinevad, toy_videos
-
-CPU = torch.device("cpu")
-SHORT = TRAIN.model_copy(update={"epochs": 1})
+from pipeline.models.head import FeatureLayout
+from tests.models.toy import TRAIN, toy_videos
+from tests.runtime import RUNTIME
+from tests.trying import FULL, PLAIN, in_this_process
 
 
 @pytest.fixture(autouse=True)
@@ -45,74 +44,71 @@ def numbered(categories: list[list[str]]) -> VideoFeatures:
     return VideoFeatures(features.clone(), labels, rows, layout)
 
 
-class Gossip(Head):
-    """Knows whom it trained on: scores seen videos 1, unseen ones by their number below 0.5."""
-
-    def __init__(self, trained: list[tuple[set[int], float]]) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.rand(()))
-        self.seen: set[int] = set()
-        trained.append((self.seen, float(self.weight.detach())))
-
-    def forward(self, features: Tensor) -> Prediction:
-        number = features[..., 0]
-        seen = torch.tensor([int(first) in self.seen for first in number[:, 0]])
-        scores = torch.where(seen[:, None], torch.ones(()), number / 200 + 0.01)
-        return Prediction(torch.logit(scores, eps=1e-6), None)
-
-    def losses(self, features: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        self.seen.update(int(number) for number in features[:, 0, 0])
-        return {"mil": self.weight**2}
-
-
 TWELVE = [[], ["Fire"], [], ["Panic"]] * 3
+LASTING = replace(FULL, train=TRAIN.model_copy(update={"patience": 3}))
 
 
 def test_no_video_is_scored_by_a_head_that_saw_it() -> None:
+    plan = crossvalidation.plan(numbered(TWELVE), settings())
+    wanted = crossvalidation.trials(plan, [FULL, PLAIN], [3, 5])
+    assert [(trial.variant.name, trial.seed) for trial in wanted] == [
+        (name, seed) for name in ("all", "plain") for seed in (3, 5) for _ in range(4)
+    ]
+    for number, trial in enumerate(wanted):
+        held_out = np.flatnonzero(plan.fold == number % 4).tolist()
+        assert list(trial.test) == held_out
+        assert sorted((*trial.train, *trial.test)) == list(range(12))
+        assert not trial.validation
+        assert not trial.watched
+
+
+def test_all_epochs_are_trained_where_no_split_can_say_when_to_stop() -> None:
+    plan = crossvalidation.plan(numbered(TWELVE), settings())
+    (trial, *_) = crossvalidation.trials(plan, [LASTING], [0])
+    assert LASTING.train.patience == 3
+    assert trial.variant.train == LASTING.train.model_copy(update={"patience": None})
+    assert trial.variant.settings == LASTING.settings
+
+
+def test_scores_of_the_folds_are_joined_by_video() -> None:
+    """Each fold scores its videos by their number; a bag score is the mean of the highest two."""
     videos = numbered(TWELVE)
     plan = crossvalidation.plan(videos, settings())
-    trained: list[tuple[set[int], float]] = []
-    scores = out_of_fold(videos, plan, partial(Gossip, trained), SHORT, seed=3, device=CPU)
-    np.testing.assert_allclose(scores, np.arange(12) / 200 + 0.01, atol=1e-6)
-    assert len(trained) == 4
-    for fold, (seen, _) in enumerate(trained):
-        assert seen == {i for i in range(12) if plan.fold[i] != fold}
+    tried = []
+    for trial in crossvalidation.trials(plan, [PLAIN], [3, 5]):
+        scores = np.zeros((len(trial.test), 16))
+        scores[:, 7] = [(number + trial.seed) / 50 for number in trial.test]
+        scores[:, 9] = [number / 100 for number in trial.test]
+        tried.append((trial, score_table.Run("plain", trial.seed, "last", scores, None)))
+    first, second = crossvalidation.joined(tried, videos)
+    assert (first.model, first.seed, second.seed) == ("plain", 3, 5)
+    number = np.arange(12)
+    np.testing.assert_allclose(first.scores, ((number + 3) / 50 + number / 100) / 2)
+    np.testing.assert_allclose(second.scores, ((number + 5) / 50 + number / 100) / 2)
 
 
-def test_each_fold_starts_from_the_seed() -> None:
-    videos = numbered(TWELVE)
-    plan = crossvalidation.plan(videos, settings())
-    trained: list[tuple[set[int], float]] = []
-    for seed in (0, 0, 1):
-        out_of_fold(videos, plan, partial(Gossip, trained), SHORT, seed=seed, device=CPU)
-    starts = [start for _, start in trained]
-    assert len(set(starts[:8])) == 1
-    assert len(set(starts)) == 2
+def out_of_fold(variant: Variant, videos: VideoFeatures, plan: Plan, runtime: Runtime) -> Run:
+    wanted = crossvalidation.trials(plan, [variant], [0])
+    tried = [found for (found,) in trials.run(wanted, lambda: videos, runtime)]
+    (run,) = crossvalidation.joined(list(zip(wanted, tried, strict=True)), videos)
+    return run
 
 
-def test_batches_follow_the_seed() -> None:
-    videos = toy_videos(24, seed=1)
-    plan = crossvalidation.plan(videos, settings(folds=2))
-    build = partial(make, base())  # the same start whatever the seed
-    one, again, other = (
-        out_of_fold(videos, plan, build, SHORT, seed=seed, device=CPU) for seed in (1, 1, 2)
-    )
-    assert (one == again).all()
-    assert (one != other).any()
-
-
-@pytest.mark.parametrize("head", [base(), refinevad()], ids=["base", "refinevad"])
-def test_heads_score_unseen_videos_well_where_there_is_something_to_learn(head: Any) -> None:
+@pytest.mark.parametrize("variant", [PLAIN, FULL], ids=["base", "refinevad"])
+def test_heads_score_unseen_videos_well_where_there_is_something_to_learn(
+    variant: Variant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_this_process(monkeypatch)
+    runtime = RUNTIME.model_copy(update={"store": str(tmp_path)})
+    longer = replace(variant, train=TRAIN)
     videos = toy_videos(72, seed=1)
     plan = crossvalidation.plan(videos, settings(folds=3))
-    build = partial(make, head, features=FEATURES)
-    run = Run("toy", 0, out_of_fold(videos, plan, build, TRAIN, seed=0, device=CPU))
-    found = summary([run], plan, 0)
-    assert found["models"]["toy"]["video_auc"]["mean"] > 0.9
+    run = out_of_fold(longer, videos, plan, runtime)
+    assert summary([run], plan, 0)["models"][run.model]["video_auc"]["mean"] > 0.9
     opposite = videos.labels.roll(1, dims=0)  # normal and abnormal videos take turns
     wrong = VideoFeatures(videos.features, opposite, videos.rows, videos.layout)
-    run = Run("toy", 0, out_of_fold(wrong, plan, build, TRAIN, seed=0, device=CPU))
-    assert summary([run], plan, 0)["models"]["toy"]["video_auc"]["mean"] < 0.6
+    run = out_of_fold(longer, wrong, plan, runtime)
+    assert summary([run], plan, 0)["models"][run.model]["video_auc"]["mean"] < 0.6
 
 
 def test_a_plan_keeps_near_duplicates_together() -> None:

@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 from tests.imports import ROOT, closure
 
 GRAPH: dict[str, Any] = YAML(typ="safe").load(ROOT / "dvc.yaml")
-STAGES: dict[str, Any] = GRAPH["stages"]
+STAGES: dict[str, Any] = {name: entry.get("do", entry) for name, entry in GRAPH["stages"].items()}
 DATA = "data/"
 NOT_TRACKED = {"runtime"}  # cannot change a result
 
@@ -50,18 +50,34 @@ def test_the_trained_config_and_the_page_track_every_section_they_record() -> No
     train = {name.split(".")[0] for name in STAGES["train"]["params"]}
     assert train == used_parameters("train") | {"decode", "clip", "caption"}
     report = {name.split(".")[0] for name in STAGES["report"]["params"]}
-    assert report == sections - {"demo", "datasets", "crossvalidate"} - NOT_TRACKED
+    others = {"generated", "datasets", "crossvalidate", "ablation", "transfer"}
+    assert report == sections - others - NOT_TRACKED
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_the_command_is_the_stage_s_program_for_one_item(stage: str) -> None:
     entry = STAGES[stage]
+    if "foreach" in GRAPH["stages"][stage]:
+        assert entry["cmd"] == f"python -m stages.{stage} ${{key}}"
+        return
+    if stage == "transfer":
+        assert entry["matrix"] == {"pair": "${transfer.pairs}"}
+        assert (
+            entry["cmd"] == f"python -m stages.{stage} ${{item.pair.source}} ${{item.pair.target}}"
+        )
+        return
     keys = list(entry.get("matrix", {}))
     arguments = "".join(f" ${{item.{key}}}" for key in keys)
     assert entry["cmd"] == f"python -m stages.{stage}{arguments}"
     if keys:
         chosen = "crossvalidate.datasets" if stage == "crossvalidate" else "datasets"
         assert entry["matrix"]["dataset"] == f"${{{chosen}}}"
+
+
+def test_every_generated_dataset_is_a_stage_of_its_own() -> None:
+    assert GRAPH["stages"]["demo"]["foreach"] == "${generated}"
+    assert STAGES["demo"]["params"] == ["generated.${key}"]
+    assert STAGES["demo"]["outs"] == ["data/${key}/raw"]
 
 
 def test_no_output_escapes_the_cache() -> None:

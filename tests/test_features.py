@@ -139,6 +139,44 @@ def test_several_splits_and_a_choice_keep_their_order(manifest: Path, image: Pat
     assert videos.features[2, 0, 0] == 3  # a copy
 
 
+def test_targets_are_abnormal_where_there_is_a_category(manifest: Path, image: Path) -> None:
+    videos = load(manifest, {"image": image})
+    assert videos.targets.abnormal.tolist() == [False, True, True]
+    assert videos.targets.categories is videos.labels
+
+
+def test_only_some_modalities_are_seen(manifest: Path, image: Path, text: Path) -> None:
+    videos = load(manifest, {"image": image, "text": text})
+    alone = videos.only(["text"])
+    assert alone.features.equal(load(manifest, {"text": text}).features[:3])
+    assert alone.layout == FeatureLayout({"text": 2}, CATEGORIES, T)
+    assert alone.rows == videos.rows
+    assert alone.labels is videos.labels
+    assert videos.only(["text", "image"]).features[0, 0].tolist() == pytest.approx(
+        [5, 5.01, 1, 1.01, 1.02]
+    )
+    assert videos.only(["image", "text"]) is videos
+    with pytest.raises(UserError, match=r"no sound features here \(found: image, text\)"):
+        videos.only(["image", "sound"])
+
+
+def test_digests_tell_videos_apart_by_what_heads_see(manifest: Path, image: Path) -> None:
+    videos = load(manifest, {"image": image})
+    assert len(set(videos.digests)) == 3
+    assert videos.select([2, 0]).digests == [videos.digests[2], videos.digests[0]]
+    same = load(manifest, {"image": image})
+    assert same.digests == videos.digests
+    same = load(manifest, {"image": image})
+    same.features[1, 1, 2] += 1e-6
+    changed = [a != b for a, b in zip(same.digests, videos.digests, strict=True)]
+    assert changed == [False, True, False]
+    for name, value in (("split", "train"), ("categories", ["Fire"]), ("n_frames", 77)):
+        other = load(manifest, {"image": image})
+        other.rows[1][name] = value
+        changed = [a != b for a, b in zip(other.digests, videos.digests, strict=True)]
+        assert changed == [False, True, False], name
+
+
 def test_no_common_video_is_an_error(manifest: Path, image: Path, tmp_path: Path) -> None:
     other = feature_table(tmp_path / "other.parquet", 2, {"d": 1.0})
     with pytest.raises(UserError, match=r"manifest\.parquet.*other\.parquet.* share no video"):

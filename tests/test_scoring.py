@@ -24,7 +24,7 @@ def trained(folder: Path, settings: BaseHead | RefineVadHead, *names: str) -> di
     videos = toy_videos(12, seed=1)
     head = make(settings)
     short = TRAIN.model_copy(update={"epochs": 1})
-    fit(head, videos.features, videos.labels, short, seed=0, device=CPU, epoch_end=lambda *_: None)
+    fit(head, videos.features, videos.targets, short, seed=0, device=CPU)
     config = ModelConfig(
         head=NAMES[isinstance(settings, RefineVadHead)],
         seed=0,

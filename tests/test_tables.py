@@ -45,6 +45,13 @@ EXAMPLES = {
     },
     "FLOORS": {"snippet": 0, "mean_brightness": 3.5, "mean_motion": 0.0},
     "SKIPPED": {"video_id": "a", "stage": "decode", "error": "e"},
+    "TRIAL": {
+        "checkpoint": "best_on_test",
+        "video_id": "a",
+        "snippet": 31,
+        "score": 0.25,
+        "category_prob": [0.5, 0.25],
+    },
     "SCORES": {
         "model": "base",
         "seed": 0,

@@ -36,7 +36,7 @@ from pipeline.config.heads import (
     head_settings,
 )
 from pipeline.config.loading import load
-from pipeline.config.params import Crossvalidate, Evaluate, Params, Report, Runtime, Train
+from pipeline.config.params import Crossvalidate, Evaluate, Params, Report, Runtime, Tsne
 from pipeline.config.section import Section
 from pipeline.config.sources import (
     FeatureColumns,
@@ -49,9 +49,12 @@ from pipeline.config.sources import (
     UcfCrimeSource,
     XdViolenceSource,
 )
+from pipeline.config.training import Train
+from pipeline.config.variants import Ablation, Row, Variant, of_head, of_row
 
 __all__ = [
     "DEMO_CATEGORIES",
+    "Ablation",
     "BaseHead",
     "Caption",
     "CaptionColumns",
@@ -82,6 +85,7 @@ __all__ = [
     "Prompted",
     "RefineVadHead",
     "Report",
+    "Row",
     "RulesCaption",
     "Runtime",
     "Scorer",
@@ -93,8 +97,12 @@ __all__ = [
     "Train",
     "TransformersCaption",
     "TransformersText",
+    "Tsne",
     "UcfCrimeSource",
+    "Variant",
     "XdViolenceSource",
     "head_settings",
     "load",
+    "of_head",
+    "of_row",
 ]

@@ -1,4 +1,4 @@
-"""The generated dataset's settings."""
+"""The settings of a generated dataset."""
 
 from typing import Annotated, Self
 
@@ -6,23 +6,38 @@ from pydantic import Field, model_validator
 
 from pipeline.config.section import Count, Positive, Section
 
-DEMO_CATEGORIES = ("AbandonedObject", "Collision", "Fighting", "Fire", "Panic", "WrongWay")
+DEMO_CATEGORIES = (
+    "AbandonedObject",
+    "Collision",
+    "Explosion",
+    "Fighting",
+    "Fire",
+    "Flood",
+    "Panic",
+    "Vandalism",
+    "WrongWay",
+)
 
 
 class Demo(Section):
-    """The generated dataset; lengths in seconds, height in pixels.
+    """A generated dataset; lengths in seconds, height in pixels, noise in grey levels (0..255).
 
-    Half of each split is normal. The anomalous half is dealt to `categories` in turn.
+    Half of each split is normal. The anomalous half is dealt to `categories` in turn. The sensor's
+    noise is Gaussian; `min_noise` and `max_noise` bound its standard deviation. `daylight` is the
+    share of the daylight that is left: below 1 it is night, with lamps and headlights on.
     """
 
     seed: Annotated[int, Field(ge=0)]
     n_train: Count
     n_test: Count
-    categories: Annotated[list[str], Field(min_length=1, default=list(DEMO_CATEGORIES))]
+    categories: Annotated[list[str], Field(min_length=1)]
     min_seconds: Positive = 8.0
     mean_seconds: Positive = 15.0
     max_seconds: Positive = 40.0
     max_height: Annotated[int, Field(ge=120)] = 240
+    min_noise: Positive = 2.0
+    max_noise: Positive = 6.0
+    daylight: Annotated[float, Field(gt=0, le=1)] = 1.0
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -41,4 +56,6 @@ class Demo(Section):
                 )
         if not self.min_seconds < self.mean_seconds < self.max_seconds:
             raise ValueError("mean_seconds must lie between min_seconds and max_seconds")
+        if self.min_noise > self.max_noise:
+            raise ValueError(f"min_noise: {self.min_noise} is more than max_noise {self.max_noise}")
         return self

@@ -42,7 +42,7 @@ class Motar(Section):
     """Motion-aware temporal attention and recalibration."""
 
     fold: Annotated[int, Field(ge=2)]
-    shift: Literal["floor", "straight_through", "soft"]
+    shift: Literal["none", "floor", "straight_through", "soft"]
     temperature: Positive
     edges: Literal["zero", "replicate"]
     per_modality: bool
@@ -56,7 +56,8 @@ class Core(Section):
 
     threshold: Share
     pool_temperature: Positive
-    injection: Literal["broadcast", "gated"]
+    classification: Literal["soft", "top"]
+    injection: Literal["none", "broadcast", "gated"]
     heads: Count
     dropout: Dropout
     label_probability: Share
@@ -81,6 +82,12 @@ class RefineVadHead(Section):
     mil: Mil
     gmm: Gmm
     category: Category
+
+    @property
+    def uses_categories(self) -> bool:
+        """Whether anything asks for categories: the injection, or a loss."""
+        injects = self.core.injection != "none"
+        return injects or self.gmm.weight > 0 or self.category.weight > 0
 
     @model_validator(mode="after")
     def _heads_divide_width(self) -> Self:

@@ -1,6 +1,6 @@
 """The whole of `params.yaml`, and what the blocks that are no dataset, encoder or head may hold."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -10,18 +10,9 @@ from pipeline.config.encoders import Clip, Decode, Features
 from pipeline.config.heads import Heads
 from pipeline.config.section import Count, Name, Positive, Section, Share
 from pipeline.config.sources import Fraction, Source
+from pipeline.config.training import Train
+from pipeline.config.variants import Ablation, of_row
 from pipeline.errors import UserError
-
-
-class Train(Section):
-    """Optimisation; half of each batch is normal, half abnormal."""
-
-    epochs: Count
-    batch_size: Annotated[int, Field(ge=2, multiple_of=2)]
-    lr: Positive
-    weight_decay: Annotated[float, Field(ge=0)]
-    clip_grad_norm: Positive
-    threads: Count
 
 
 class Evaluate(Section):
@@ -33,11 +24,37 @@ class Evaluate(Section):
 
 
 class Crossvalidate(Section):
-    """Cross-validation over a dataset's training videos; `near_duplicates` is a cosine."""
+    """Cross-validation over a dataset's training videos; `near_duplicates` is a cosine.
+
+    `rows` names rows of the ablation that are cross-validated beside the heads.
+    """
 
     datasets: list[Name]
+    rows: Annotated[list[str], Field(default=[])]
     folds: Annotated[int, Field(ge=2)]
     near_duplicates: Fraction | None
+
+
+class Tsne(Section):
+    """Category logits in the plane; `seed` names one of `seeds`, null: the first."""
+
+    seed: int | None
+    perplexity: Annotated[float, Field(ge=1)]
+    random_state: Annotated[int, Field(ge=0, lt=2**32)]
+
+
+class Pair(Section):
+    """Heads trained on `source`, tried on `target`."""
+
+    source: Name
+    target: Name
+
+
+class Transfer(Section):
+    """Pairs of datasets, and what of a head's CORE stays the source's."""
+
+    pairs: list[Pair]
+    frozen: Literal["classifier_and_prototypes", "core"]
 
 
 class Report(Section):
@@ -68,7 +85,7 @@ class Params(Section):
     datasets: Annotated[list[Name], Field(min_length=1)]
     models: Annotated[list[Name], Field(min_length=1)]
     seeds: Annotated[list[int], Field(min_length=1)]
-    demo: Demo
+    generated: dict[Name, Demo]
     sources: dict[Name, Source]
     decode: Decode
     clip: Clip
@@ -79,6 +96,9 @@ class Params(Section):
     heads: Heads
     evaluate: Evaluate
     crossvalidate: Crossvalidate
+    ablation: Ablation
+    transfer: Transfer
+    tsne: Tsne
     report: Report
     runtime: Runtime
 
@@ -87,10 +107,17 @@ class Params(Section):
         _require(self.datasets, list(self.sources), "datasets", "sources")
         _require(self.models, list(Heads.model_fields), "models", "heads")
         _require(self.crossvalidate.datasets, list(self.sources), "crossvalidate", "sources")
+        _require(self.crossvalidate.rows, list(self.ablation.rows), "crossvalidate", "ablation")
+        _require(self.ablation.datasets, list(self.sources), "ablation", "sources")
+        _require([self.ablation.reference], list(self.ablation.rows), "ablation", "ablation.rows")
+        named = [name for pair in self.transfer.pairs for name in (pair.source, pair.target)]
+        _require(named, list(self.sources), "transfer.pairs", "sources")
         for key in ("datasets", "models", "seeds"):
             values = getattr(self, key)
             if len(set(values)) != len(values):
                 raise ValueError(f"{key}: {values} names something twice")
+        if self.tsne.seed is not None and self.tsne.seed not in self.seeds:
+            raise ValueError(f"tsne.seed: {self.tsne.seed} is not in `seeds` ({self.seeds})")
         return self
 
     def source(self, dataset: str) -> Source:
@@ -99,6 +126,19 @@ class Params(Section):
             known = ", ".join(self.sources)
             raise UserError(f"params.yaml: '{dataset}' is not in `sources` (known: {known})")
         return self.sources[dataset]
+
+    @model_validator(mode="after")
+    def _rows_can_be_trained(self) -> Self:
+        for name, row in self.ablation.rows.items():
+            _require(list(row.published), list(self.sources), f"ablation.rows: {name}", "sources")
+            if name in Heads.model_fields:
+                raise ValueError(f"ablation.rows: '{name}' is the name of a head; rename the row")
+            try:
+                settings = of_row(name, row, self.heads, self.features, self.train).settings
+            except UserError as error:
+                raise ValueError(str(error)) from None
+            _check_top_k(settings, self.decode, f"ablation.rows: {name}: settings")
+        return self
 
     @model_validator(mode="after")
     def _caption_frames_are_there(self) -> Self:
@@ -113,12 +153,7 @@ class Params(Section):
     @model_validator(mode="after")
     def _top_k_fits(self) -> Self:
         for name in Heads.model_fields:
-            top_k = getattr(self.heads, name).mil.top_k
-            if top_k is not None and top_k > self.decode.snippets:
-                raise ValueError(
-                    f"heads.{name}.mil.top_k: {top_k} is more than decode.snippets "
-                    f"({self.decode.snippets})"
-                )
+            _check_top_k(getattr(self.heads, name), self.decode, f"heads.{name}")
         return self
 
 
@@ -126,3 +161,11 @@ def _require(names: list[str], known: list[str], key: str, where: str) -> None:
     for name in names:
         if name not in known:
             raise ValueError(f"{key}: '{name}' is not in `{where}` (known: {', '.join(known)})")
+
+
+def _check_top_k(head: Any, decode: Decode, where: str) -> None:
+    top_k = head.mil.top_k
+    if top_k is not None and top_k > decode.snippets:
+        raise ValueError(
+            f"{where}.mil.top_k: {top_k} is more than decode.snippets ({decode.snippets})"
+        )

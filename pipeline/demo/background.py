@@ -11,11 +11,16 @@ from pipeline.demo.layouts import Layout, vehicle_length
 
 
 def paint_background(
-    layout: Layout, width: int, height: int, margin: int, rng: np.random.Generator
+    layout: Layout,
+    width: int,
+    height: int,
+    margin: int,
+    rng: np.random.Generator,
+    daylight: float = 1.0,
 ) -> FloatArray:
-    """Background (3, H + 2 margin, W + 2 margin), float32 RGB in 0..255."""
+    """Background (3, H + 2 margin, W + 2 margin), float32 RGB in 0..255; with lamps at night."""
     rows, columns = height + 2 * margin, width + 2 * margin
-    canvas = Canvas(np.zeros((3, rows, columns), np.float32), height, margin)
+    canvas = Canvas(np.zeros((3, rows, columns), np.float32), height, margin, daylight)
     aspect = width / height
     tint = rng.normal(0.0, 9.0, 3)
     ground, wall = rng.uniform(85, 125) + tint, rng.uniform(100, 150) - tint
@@ -24,6 +29,8 @@ def paint_background(
     shade = np.linspace(0.8, 1.1, rows - horizon, dtype=np.float32)[:, None]
     canvas.pixels[:, horizon:] = shade * ground.astype(np.float32)[:, None, None]
     _PAINTERS[layout.name](canvas, layout, aspect, rng)
+    if daylight < 1:
+        _lamps(canvas, layout, aspect)
     texture = smooth_noise(rng, rows, columns, 40) + smooth_noise(rng, rows, columns, 9)
     canvas.pixels *= 0.86 + 0.14 * texture
     canvas.pixels += rng.normal(0, 4, (rows, columns)).astype(np.float32)
@@ -34,6 +41,13 @@ def _band(canvas: Canvas, aspect: float, y0: float, y1: float, colour: Colour) -
     middle = (y0 + y1) / 2
     canvas.strokes([stroke((-0.2, middle), (aspect + 0.2, middle), colour,
                            radius=0.0, half_width=(y1 - y0) / 2)])  # fmt: skip
+
+
+def _lamps(canvas: Canvas, layout: Layout, aspect: float) -> None:
+    """Lamps along the wall, each with a pool of light on the ground."""
+    for x in np.arange(0.2, aspect + 0.2, 0.55):
+        canvas.glow(float(x), layout.wall - 0.25, 0.08, (120, 105, 70))
+        canvas.glow(float(x), layout.wall + 0.15, 0.3, (50, 42, 26))
 
 
 def _windows(canvas: Canvas, aspect: float, wall: float, rng: np.random.Generator) -> None:

@@ -44,12 +44,17 @@ class Canvas:
 
     ``pixels`` is (3, H + 2 margin, W + 2 margin): with colours outermost, NumPy
     runs along whole rows, several times as fast as along three channels.
+    ``daylight`` is the share of it that the camera will be given: what shines by
+    itself is drawn as much brighter, and comes out as by day.
     """
 
-    def __init__(self, background: FloatArray, height: int, margin: int) -> None:
+    def __init__(
+        self, background: FloatArray, height: int, margin: int, daylight: float = 1.0
+    ) -> None:
         self.pixels = background.copy()
         self.height = height
         self.margin = margin
+        self.daylight = daylight
         offset, scale = np.float32(0.5 - margin), np.float32(1 / height)
         self._rows = (np.arange(self.pixels.shape[1], dtype=np.float32) + offset) * scale
         self._columns = (np.arange(self.pixels.shape[2], dtype=np.float32) + offset) * scale
@@ -105,7 +110,8 @@ class Canvas:
         rows, columns, xs, ys = area
         scale = 2.0 / radius**2
         fall = np.exp(-scale * (ys - y) ** 2)[:, None] * np.exp(-scale * (xs - x) ** 2)
-        self.pixels[:, rows, columns] += np.asarray(colour, np.float32)[:, None, None] * fall
+        light = np.asarray(colour, np.float32) / np.float32(self.daylight)
+        self.pixels[:, rows, columns] += light[:, None, None] * fall
 
 
 def _distance(dx: FloatArray, dy: FloatArray, ux: float, uy: float, half: float) -> FloatArray:

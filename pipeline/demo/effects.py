@@ -40,7 +40,8 @@ class Plume:
         area, u, v, noise = found
         heat = 1.0 - v - 0.8 * u**2 + 1.4 * (noise - 0.5)  # (h, w)
         hot = np.clip(heat, 0, 1)
-        canvas.blend(area, RED + hot * (YELLOW - RED), np.clip(3.0 * heat, 0, 0.95))
+        colour = (RED + hot * (YELLOW - RED)) / np.float32(canvas.daylight)
+        canvas.blend(area, colour, np.clip(3.0 * heat, 0, 0.95))
 
     def smoke(
         self, canvas: Canvas, foot: tuple[float, float], size: tuple[float, float], t: float,

@@ -21,12 +21,16 @@ class Actor(Protocol):
 
 @dataclass(frozen=True)
 class Place:
-    """Where a video happens: its layout, its width over height, its traffic's direction."""
+    """Where a video happens: its layout, its width over height, its traffic's direction.
+
+    ``daylight`` is 1 by day, less at night, when every vehicle has its lights on.
+    """
 
     layout: Layout
     aspect: float
     flow: int
     activity: float
+    daylight: float = 1.0
 
 
 @dataclass

@@ -23,9 +23,12 @@ RATES = (Fraction(25), Fraction(25), Fraction(30), Fraction(30000, 1001))
 SCENES_OF = {
     "AbandonedObject": ("platform", "corridor", "square"),
     "Collision": ("street", "carpark"),
+    "Explosion": ("street", "square", "carpark"),
     "Fighting": ("carpark", "corridor", "square", "platform"),
     "Fire": ("street", "square", "carpark", "corridor"),
+    "Flood": ("street", "square", "corridor", "platform"),
     "Panic": ("square", "platform"),
+    "Vandalism": ("platform", "corridor", "square", "carpark"),
     "WrongWay": ("street",),
 }
 SPECIAL_CODECS: tuple[Codec, ...] = ("b_frames", "variable_rate", "long_gop")
@@ -62,6 +65,7 @@ class DemoVideo:
     noise: float
     activity: float
     flow: int
+    daylight: float = 1.0
     codec: Codec = "plain"
     broken: Broken | None = None
     events: tuple[DemoEvent, ...] = ()
@@ -117,7 +121,7 @@ def _looks(
     n = len(labels)
     seconds = _lengths(n, settings, rng)
     light = rng.permutation(np.linspace(0.55, 1.05, n))
-    noise = rng.permutation(np.linspace(2.0, 6.0, n))
+    noise = rng.permutation(np.linspace(settings.min_noise, settings.max_noise, n))
     activity = rng.permutation(np.linspace(0.0, 1.0, n))
     sizes = [size for size in SIZES if size[1] <= settings.max_height]
     offset = int(rng.integers(len(sizes)))
@@ -132,7 +136,7 @@ def _looks(
                 scene=scenes[turn % len(scenes)], width=width, height=height, fps=fps,
                 n_frames=round(float(seconds[i]) * fps), light=float(light[i]),
                 noise=float(noise[i]), activity=float(activity[i]),
-                flow=int(rng.choice((-1, 1))),
+                flow=int(rng.choice((-1, 1))), daylight=settings.daylight,
             )
         )  # fmt: skip
     return looks

@@ -32,7 +32,9 @@ def frames(video: DemoVideo, seed: int) -> Iterator[NDArray[np.uint8]]:
     """
     times = frame_times(video, seed)
     seconds = float(times[-1]) + 1.0 / float(video.fps)
-    place = Place(LAYOUTS[video.scene], video.width / video.height, video.flow, video.activity)
+    place = Place(
+        LAYOUTS[video.scene], video.width / video.height, video.flow, video.activity, video.daylight
+    )
     events = _events(video, place, np.append(times, seconds), seed)
     actors: list[Actor] = [
         *populate(place, _all_of(events), stream(seed, video.name, "population")),
@@ -40,18 +42,23 @@ def frames(video: DemoVideo, seed: int) -> Iterator[NDArray[np.uint8]]:
         *events,
     ]
     background = paint_background(
-        place.layout, video.width, video.height, MARGIN, stream(seed, video.name, "background")
+        place.layout,
+        video.width,
+        video.height,
+        MARGIN,
+        stream(seed, video.name, "background"),
+        video.daylight,
     )
     camera = Camera(
         width=video.width,
         height=video.height,
         seconds=seconds,
-        light=video.light,
+        light=video.light * video.daylight,
         noise=video.noise,
         rng=stream(seed, video.name, "camera"),
     )
     for t in times.tolist():
-        canvas = Canvas(background, video.height, MARGIN)
+        canvas = Canvas(background, video.height, MARGIN, video.daylight)
         for actor in sorted(actors, key=lambda actor: actor.ground(t)):
             actor.draw(canvas, t)
         yield camera.expose(canvas.pixels, t)

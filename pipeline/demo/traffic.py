@@ -66,7 +66,7 @@ def traffic(
     speed = float(rng.uniform(0.45, 0.65))
     count = max(1, round(3 * busy))
     span = max(place.aspect + 1.4, count * 1.3) / min(busy, 1.0)
-    lit = bool(rng.random() < 0.35)
+    lit = bool(rng.random() < 0.35) or place.daylight < 1
     vehicles = []
     for k in range(count):
         start = (k + float(rng.uniform(0.0, 0.3))) * span / count

@@ -38,14 +38,15 @@ def run(
     size: Callable[[Any], int] = one,
     workers: int | None = None,
     gpu: bool = False,
+    unit: str = "video",
 ) -> Iterator[Outcome]:
     """Yield an `Outcome` for every element of `work`, in order of completion.
 
     `make` is pickled, called once in each worker, and returns the function that is called
     with one element; `size` is how many videos that is, each of which may take
-    `runtime.timeout_s`. `gpu`: the function computes on a GPU where `runtime.device` allows, and
-    workers are one a GPU then. Raises `FatalError` when a worker cannot be set up or says so,
-    and `SystemExit` on SIGTERM.
+    `runtime.timeout_s`; `unit` is what the progress bar counts. `gpu`: the function computes on
+    a GPU where `runtime.device` allows, and workers are one a GPU then. Raises `FatalError` when a
+    worker cannot be set up or says so, and `SystemExit` on SIGTERM.
     """
     if not work:
         return
@@ -55,7 +56,7 @@ def run(
     else:
         start = partial(local.outcomes, gpus=visible_gpus(runtime.device) if gpu else [])
     outcomes = start(make, work, runtime, limits=limits, workers=workers, label=label)
-    with tqdm(total=sum(map(size, work)), desc=label, unit="video", disable=None) as bar:
+    with tqdm(total=sum(map(size, work)), desc=label, unit=unit, disable=None) as bar:
         for outcome in outcomes:
             bar.update(size(work[outcome.index]))
             yield outcome

@@ -7,19 +7,21 @@ from torch.nn import functional
 MAX_WEIGHT = 10.0
 
 
-def category_loss(logits: Tensor, labels: Tensor, weights: Tensor | None = None) -> Tensor:
-    """Mean two-way cross-entropy of logits (B, C, 2) with target 1 where labels (B, C) hold.
+def category_loss(
+    logits: Tensor, abnormal: Tensor, categories: Tensor, weights: Tensor | None = None
+) -> Tensor:
+    """Mean two-way cross-entropy of logits (B, C, 2) with target 1 where `categories` (B, C) hold.
 
-    `weights` (C, 2) optionally weighs each category's normal and abnormal targets.
+    Over the videos whose categories are known: not those `abnormal` (B,) with none. `weights`
+    (C, 2) optionally weighs each category's normal and abnormal targets.
     """
-    target = labels.long()  # (B, C)
-    loss = functional.cross_entropy(
-        logits.flatten(0, 1), target.flatten(), reduction="none"
-    ).view_as(labels)
+    target = categories.long()  # (B, C)
+    loss = functional.cross_entropy(logits.movedim(-1, 1), target, reduction="none")  # (B, C)
     if weights is not None:
-        columns = torch.arange(labels.shape[1], device=labels.device)
-        loss = loss * weights[columns, target]  # (B, C)
-    return loss.mean()
+        columns = torch.arange(target.shape[1], device=target.device)
+        loss = loss * weights[columns, target]
+    known = categories.any(dim=1) | ~abnormal  # (B,)
+    return (loss.mean(dim=1) * known).sum() / known.sum().clamp(min=1)
 
 
 def balancing_weights(labels: Tensor) -> Tensor:

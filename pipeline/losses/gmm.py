@@ -82,17 +82,20 @@ class GmmSmoothing(nn.Module):
         context: Tensor,
         weights: Tensor,
         prototypes: Tensor,
-        labels: Tensor,
+        abnormal: Tensor,
+        categories: Tensor,
     ) -> Tensor:
         """The loss, a scalar: mean over videos and snippets of (score - target) squared.
 
         `logits` (B, T), `context` (B, T, H), predicted category `weights` (B, C), `prototypes`
-        (C, H), `labels` (B, C) multi-hot. Gradients reach the scores, the Gaussians and
-        the prototypes; not the target's level, which is stopped so that the loss is about shape.
+        (C, H), `abnormal` (B,) bool, `categories` (B, C) multi-hot. An abnormal video of which no
+        category is known or predicted has no target and does not count. Gradients reach the scores,
+        the Gaussians and the prototypes; not the target's level, which is stopped so that the loss
+        is about shape.
         """
         scores = logits.sigmoid()  # (B, T)
-        mixed = mixing_weights(weights, labels)  # (B, C)
-        embedding = mixed @ prototypes + label_embedding(labels, prototypes)  # (B, H)
+        mixed = mixing_weights(weights, abnormal, categories)  # (B, C)
+        embedding = mixed @ prototypes + label_embedding(categories, prototypes)  # (B, H)
         mean, deviation = self.gaussians(context, embedding, prototypes).unbind(-1)
         distance = _times(context) - mean[..., None]  # (B, C, T)
         kernels = torch.exp(-(distance**2) / (2 * deviation[..., None] ** 2))
@@ -100,23 +103,26 @@ class GmmSmoothing(nn.Module):
         shape = mixture / (mixture.amax(dim=1, keepdim=True) + EPSILON)
         level = topk_mean(scores, default_top_k(scores.shape[1])).detach()
         target = shape * level[:, None]  # zero for normal videos, which mix nothing
-        return ((scores - target) ** 2).mean()
+        squares = ((scores - target) ** 2).mean(dim=1)  # (B,)
+        counted = mixed.any(dim=1) | ~abnormal
+        return (squares * counted).sum() / counted.sum().clamp(min=1)
 
 
-def mixing_weights(weights: Tensor, labels: Tensor) -> Tensor:
-    """Category weights of the mixture (B, C): half predicted, half the video's own labels.
+def mixing_weights(weights: Tensor, abnormal: Tensor, categories: Tensor) -> Tensor:
+    """Category weights of the mixture (B, C): half predicted, half the video's own categories.
 
-    Rows of abnormal videos sum to 1; normal videos, which place no mixture, get zeros.
+    Rows of abnormal videos sum to 1, unless no category is known or predicted; normal videos,
+    which place no mixture, get zeros.
     """
-    labelled = labels / labels.sum(dim=1, keepdim=True).clamp(min=1)
-    mixed = 0.5 * weights + 0.5 * labelled
+    own = categories / categories.sum(dim=1, keepdim=True).clamp(min=1)
+    mixed = 0.5 * weights + 0.5 * own
     mixed = mixed / mixed.sum(dim=1, keepdim=True).clamp(min=EPSILON)
-    return mixed * labels.any(dim=1, keepdim=True)
+    return mixed * abnormal[:, None]
 
 
-def label_embedding(labels: Tensor, prototypes: Tensor) -> Tensor:
-    """Mean prototype of each video's true categories (B, H); zero for a normal video."""
-    share = labels / labels.sum(dim=1, keepdim=True).clamp(min=1)  # (B, C)
+def label_embedding(categories: Tensor, prototypes: Tensor) -> Tensor:
+    """Mean prototype of each video's true categories (B, H); zero for a video without."""
+    share = categories / categories.sum(dim=1, keepdim=True).clamp(min=1)  # (B, C)
     return share @ prototypes
 
 

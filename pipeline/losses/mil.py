@@ -40,7 +40,6 @@ def mil_loss(
         log_right = functional.logsigmoid(signs * highest).logsumexp(dim=1) - math.log(k)  # (B,)
         return -log_right.mean()
     bags = topk_mean(logits.sigmoid(), k)  # (B,)
-    gaps = bags[abnormal][:, None] - bags[~abnormal][None, :]  # (abnormal, normal)
-    if gaps.numel() == 0:
-        return bags.sum() * 0
-    return torch.relu(margin - gaps).mean()
+    pairs = abnormal[:, None] & ~abnormal[None, :]  # (B, B), abnormal by normal
+    gaps = bags[:, None] - bags[None, :]
+    return (torch.relu(margin - gaps) * pairs).sum() / pairs.sum().clamp(min=1)

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from pipeline.config import BaseHead as Settings
 from pipeline.config import Features
 from pipeline.losses.mil import mil_loss
-from pipeline.models.head import FeatureInput, FeatureLayout, Head, Prediction
+from pipeline.models.head import FeatureInput, FeatureLayout, Head, Inputs, Prediction, Targets
 from pipeline.models.scorer import Scorer
 
 
@@ -21,19 +21,22 @@ class BaseHead(Head):
         )
         self.scorer = Scorer(settings.width, settings.scorer)
 
-    def fit_statistics(self, features: Tensor, labels: Tensor) -> None:
+    def fit_statistics(self, features: Tensor, targets: Targets) -> None:
         """Take the features' training mean."""
         self.input.fit_statistics(features)
 
-    def forward(self, features: Tensor) -> Prediction:
-        """Features (B, T, D) -> logits (B, T); no categories."""
-        return Prediction(self.scorer(self.project(self.input(features))), None)
+    def prepare(self, features: Tensor) -> Inputs:
+        """The normalised features (N, T, D)."""
+        return (self.input(features),)
 
-    def losses(self, features: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    def score(self, inputs: Inputs) -> Prediction:
+        """Logits (B, T); no categories."""
+        (features,) = inputs
+        return Prediction(self.scorer(self.project(features)))
+
+    def losses(self, inputs: Inputs, targets: Targets) -> dict[str, Tensor]:
         """The MIL loss alone."""
         mil = self.settings.mil
-        logits = self(features).logits
-        loss = mil_loss(
-            logits, labels.any(dim=1), kind=mil.kind, top_k=mil.top_k, margin=mil.margin
-        )
+        logits = self.score(inputs).logits
+        loss = mil_loss(logits, targets.abnormal, kind=mil.kind, top_k=mil.top_k, margin=mil.margin)
         return {"mil": loss}

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -24,26 +24,79 @@ class FeatureLayout:
         return sum(self.widths.values())
 
 
+# What a head reads of N videos, computed once before training: tensors of leading size N.
+Inputs = tuple[Tensor, ...]
+
+
+def take(inputs: Inputs, index: Tensor) -> Inputs:
+    """The inputs of the videos of these numbers (B,)."""
+    return tuple(part[index] for part in inputs)
+
+
+class Targets(NamedTuple):
+    """What training is told of B videos: `abnormal` (B,) bool, `categories` (B, C) multi-hot.
+
+    A normal video has no category; an abnormal one may have none too: those of another dataset,
+    say, are unknown to a head (a row of zeros).
+    """
+
+    abnormal: Tensor
+    categories: Tensor
+
+    @classmethod
+    def of(cls, categories: Tensor) -> Self:
+        """Videos that are abnormal as far as they have a category (B, C)."""
+        return cls(categories.any(dim=1), categories)
+
+    def take(self, index: Tensor) -> Self:
+        """Those of the videos of these numbers (B,)."""
+        return type(self)(self.abnormal[index], self.categories[index])
+
+    def to(self, device: torch.device) -> Self:
+        """The same on a device."""
+        return type(self)(self.abnormal.to(device), self.categories.to(device))
+
+
 class Prediction(NamedTuple):
-    """`logits` (B, T) of snippets; `category_prob` (B, C) of videos, None without categories."""
+    """`logits` (B, T) of snippets; `category_logits` (B, C, 2) of videos, None without categories.
+
+    The last axis of `category_logits` is normal, abnormal (RefineVAD, equation 5).
+    """
 
     logits: Tensor
-    category_prob: Tensor | None
+    category_logits: Tensor | None = None
+
+    @property
+    def category_prob(self) -> Tensor | None:
+        """Probability (B, C) that a video is abnormal in the way of each category."""
+        logits = self.category_logits
+        return None if logits is None else logits.softmax(dim=-1)[..., 1]
 
 
 class Head(nn.Module, ABC):
     """A trainable head on frozen features (B, T, D)."""
 
-    def fit_statistics(self, features: Tensor, labels: Tensor) -> None:
-        """Take from training features (N, T, D) and labels (N, C) what no gradient learns."""
+    def fit_statistics(self, features: Tensor, targets: Targets) -> None:
+        """Take from training videos' features (N, T, D) and targets what no gradient learns."""
 
     @abstractmethod
-    def forward(self, features: Tensor) -> Prediction:
+    def prepare(self, features: Tensor) -> Inputs:
+        """What the head reads of features (N, T, D), each video's by itself; no gradient shapes it.
+
+        It is computed once, so what stands here costs a training step nothing.
+        """
+
+    @abstractmethod
+    def score(self, inputs: Inputs) -> Prediction:
         """Score snippets; in eval mode one video's result does not depend on the others."""
 
     @abstractmethod
-    def losses(self, features: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """Weighted loss terms of features (B, T, D), labels (B, C); their sum is minimised."""
+    def losses(self, inputs: Inputs, targets: Targets) -> dict[str, Tensor]:
+        """Weighted loss terms of B videos' inputs and targets; their sum is minimised."""
+
+    def forward(self, features: Tensor) -> Prediction:
+        """Features (B, T, D), as the tables hold them, to scores."""
+        return self.score(self.prepare(features))
 
 
 class FeatureInput(nn.Module):

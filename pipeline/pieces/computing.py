@@ -55,6 +55,7 @@ def compute(
     gpu: bool = False,
     together: int | None = None,
     missing: Collection[str] | None = None,
+    unit: str = "video",
 ) -> Computed:
     """Make the pieces that `store` lacks, in worker processes, and say what became of all jobs.
 
@@ -71,7 +72,7 @@ def compute(
     lacking = missing_keys(store, (job.key for job in jobs)) if missing is None else set(missing)
     wanted = list({job.key: job for job in jobs if job.key in lacking}.values())
     save = partial(_Saving, make if together else partial(_OneByOne, make), store)
-    run = partial(engine.run, save, runtime=runtime, size=len, workers=workers, gpu=gpu)
+    run = partial(engine.run, save, runtime=runtime, size=len, workers=workers, gpu=gpu, unit=unit)
     some = together or 1
     if workers != 1:  # share them
         some = min(some, max(1, len(wanted) // BATCHES))

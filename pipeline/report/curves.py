@@ -121,7 +121,7 @@ def _unit(frame: pd.DataFrame, models: list[str], square: _Square) -> Curve:
         axes.plot((0, 1), square.chance, color=INK, lw=0.8, ls=(0, (4, 4)), alpha=0.6)
     for (model, _), seed in points.groupby(["model", "seed"], sort=True):
         axes.plot(seed[x], seed[y], color=_marker(models, str(model)), lw=1.3, alpha=0.6)
-    return Curve(square.title, _svg(figure, y), square.note)
+    return Curve(square.title, inline_svg(figure, y), square.note)
 
 
 def _epochs(frame: pd.DataFrame, models: list[str], column: str, title: str) -> Curve:
@@ -136,7 +136,7 @@ def _epochs(frame: pd.DataFrame, models: list[str], column: str, title: str) -> 
     for (model,), own in points.groupby(["model"], sort=True):
         mean = own.groupby("epoch")[column].mean()
         axes.plot(mean.index, mean, color=_marker(models, str(model)), lw=2)
-    return Curve(title, _svg(figure, column), "Light: each seed. Strong: their mean.")
+    return Curve(title, inline_svg(figure, column), "Light: each seed. Strong: their mean.")
 
 
 def _figure(x_label: str, y_label: str) -> tuple[Figure, Axes]:
@@ -152,7 +152,7 @@ def _marker(models: list[str], model: str) -> str:
     return f"#0a0b{models.index(model) % N_COLOURS:02x}"
 
 
-def _svg(figure: Figure, name: str) -> str:
+def inline_svg(figure: Figure, name: str) -> str:
     """The drawing's `<svg>`, with CSS colours, and ids that differ from the other drawings'."""
     out = io.StringIO()
     with mpl.rc_context(STYLE):

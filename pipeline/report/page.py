@@ -11,13 +11,16 @@ from markupsafe import Markup
 from ruamel.yaml import YAML
 
 from pipeline.report import (
+    ablation,
     by_category,
     cells,
     curves,
     detection,
+    efficiency,
     headline,
     summary,
     timelines,
+    tsne,
     videos,
 )
 from pipeline.report.results import Results
@@ -60,9 +63,12 @@ def content(results: Results) -> dict[str, Any]:
         "table": headline.build(results),
         "categories": by_category.build(results),
         "detection": detection.build(results),
+        "ablation": ablation.build(results),
         "data": summary.build(results),
         "in_curves": curves.drawn(results),
         "curves": [(c, Markup(c.svg)) for c in curves.build(results)],
+        "planes": [(plane, Markup(plane.svg)) for plane in tsne.build(results)],
+        "efficiency": efficiency.build(results),
         "cards": videos.cards(results),
         "no_cards": videos.why_none(results),
         "drawn": videos.drawn(results),

@@ -1,7 +1,7 @@
 """What the page shows: one dataset's results, checked."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -22,6 +22,7 @@ COLUMNS: dict[str, list[str]] = {
     "roc": ["model", "seed", "fpr", "tpr"],
     "pr": ["model", "seed", "recall", "precision"],
     "training": ["model", "seed", "epoch", "loss"],
+    "tsne": ["model", "category", "x", "y"],
 }
 
 
@@ -31,11 +32,13 @@ class Results:
 
     `scores`, `manifest`, `captions` and `skipped` have the columns of `pipeline.tables`;
     `roc`, `pr` and `training` those of `COLUMNS` (training also `loss_*`, NaN for a head without
-    that term, and `<split>_frame_auc`, `<split>_video_auc`). `metrics` is the content of
-    metrics.json, `listing` that of the manifest's summary, which lies at `listing_path`.
+    that term, and `<split>_frame_auc`, `<split>_video_auc`). `tsne` are the points of tsne.csv,
+    `on_tsne` the content of tsne.json, `ablation` that of ablation.json. `metrics` is the content
+    of metrics.json, `listing` that of the manifest's summary, which lies at `listing_path`.
     `categories` gives the order of `category_prob`. `thumbnails` gives a few small JPEGs of a video
-    in time order, evenly spaced. `on_captions` are lines on what the captions are like. `scores`,
-    the curves, `captions` and the lines on them may be empty.
+    in time order, evenly spaced. `on_captions` are lines on what the captions are like.
+    `efficiency` is the content of efficiency.json. `scores`, the curves, `captions`, the lines on
+    them and `efficiency` may be empty.
     """
 
     dataset: str
@@ -50,10 +53,14 @@ class Results:
     roc: pd.DataFrame
     pr: pd.DataFrame
     training: pd.DataFrame
+    tsne: pd.DataFrame
+    on_tsne: dict[str, dict[str, Any]]
+    ablation: dict[str, Any]
     categories: list[str]
     settings: dict[str, Any]
     versions: dict[str, str]
     thumbnails: Callable[[str], list[bytes]]
+    efficiency: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
     def models(self) -> list[str]:

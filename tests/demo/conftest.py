@@ -14,6 +14,14 @@ TINY = Demo(
 )  # fmt: skip
 
 
+SIX = ["Fire", "Fighting", "WrongWay", "AbandonedObject", "Collision", "Panic"]
+
+
+def eighty(seed: int = 0) -> Demo:
+    """A dataset of usual size: 56 training and 24 test videos, six categories."""
+    return Demo(seed=seed, n_train=56, n_test=24, categories=SIX)
+
+
 @dataclass(frozen=True)
 class Generated:
     """Where the tiny dataset lies, how it was asked for, and its plan."""

@@ -10,12 +10,11 @@ import decord
 import numpy as np
 import pytest
 
-from pipeline.config import Demo
 from pipeline.demo import DemoVideo, generate
 from pipeline.demo.damage import break_video
 from pipeline.demo.generate import write_video
 from pipeline.demo.plan import Codec
-from tests.demo.conftest import Generated
+from tests.demo.conftest import Generated, eighty
 from tests.videos import write_video as write_video_file
 
 READ = """
@@ -150,7 +149,7 @@ def test_damaged_video_reads_at_both_ends_but_not_in_the_middle(tmp_path: Path) 
 
 def test_no_worker_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="workers: 0"):
-        generate(tmp_path, Demo(seed=0, n_train=56, n_test=24), workers=0)
+        generate(tmp_path, eighty(), workers=0)
 
 
 def test_a_video_is_returned_as_planned(tiny: Generated) -> None:

@@ -13,6 +13,7 @@ from pipeline.demo import plan_videos
 from pipeline.demo.events import EVENTS
 from pipeline.demo.layouts import LAYOUTS
 from pipeline.demo.plan import SCENES_OF
+from tests.demo.conftest import SIX, eighty
 
 
 def test_every_category_can_be_drawn_somewhere() -> None:
@@ -21,17 +22,17 @@ def test_every_category_can_be_drawn_somewhere() -> None:
 
 
 def test_default_counts() -> None:
-    videos = plan_videos(Demo(seed=0, n_train=56, n_test=24))
+    videos = plan_videos(eighty())
     count = Counter((video.split, video.category) for video in videos)
     assert len(videos) == 80
     assert count["train", None] == 28
     assert count["test", None] == 12
-    assert all(count["train", category] in (4, 5) for category in DEMO_CATEGORIES)
-    assert all(count["test", category] == 2 for category in DEMO_CATEGORIES)
+    assert all(count["train", category] in (4, 5) for category in SIX)
+    assert all(count["test", category] == 2 for category in SIX)
 
 
 def test_names_and_paths_are_those_of_ucf_crime() -> None:
-    by_name = {video.name: video for video in plan_videos(Demo(seed=0, n_train=56, n_test=24))}
+    by_name = {video.name: video for video in plan_videos(eighty())}
     assert len(by_name) == 80
     normal = by_name["Normal_Videos001_x264"]
     assert normal.path == "Training-Normal-Videos-Part-1/Normal_Videos001_x264.mp4"
@@ -44,7 +45,7 @@ def test_names_and_paths_are_those_of_ucf_crime() -> None:
 
 
 def test_lengths_and_rates_are_in_range() -> None:
-    videos = plan_videos(Demo(seed=0, n_train=56, n_test=24))
+    videos = plan_videos(eighty())
     seconds = [video.n_frames / video.fps for video in videos]
     assert all(7.9 <= s <= 40.1 for s in seconds)
     assert 14 <= sum(seconds) / len(seconds) <= 16
@@ -53,7 +54,7 @@ def test_lengths_and_rates_are_in_range() -> None:
 
 
 def test_special_encodings_and_the_two_broken_ones() -> None:
-    videos = plan_videos(Demo(seed=0, n_train=56, n_test=24))
+    videos = plan_videos(eighty())
     codecs = Counter(video.codec for video in videos)
     assert all(codecs[codec] >= 4 for codec in ("b_frames", "variable_rate", "long_gop"))
     broken = [video for video in videos if video.broken]
@@ -62,13 +63,29 @@ def test_special_encodings_and_the_two_broken_ones() -> None:
 
 
 def test_a_normal_video_shares_the_look_of_an_anomalous_one() -> None:
-    videos = plan_videos(Demo(seed=0, n_train=56, n_test=24))
+    videos = plan_videos(eighty())
     for split in ("train", "test"):
         looks: dict[bool, Counter[tuple[str, float, float]]] = {True: Counter(), False: Counter()}
         for video in videos:
             if video.split == split:
                 looks[video.category is None][video.scene, video.light, video.noise] += 1
         assert looks[True] == looks[False]
+
+
+def test_noise_and_daylight_are_those_of_the_settings() -> None:
+    by_day = plan_videos(eighty())
+    night = Demo.model_validate(
+        eighty().model_dump() | {"min_noise": 5.0, "max_noise": 8.0, "daylight": 0.4}
+    )
+    by_night = plan_videos(night)
+    assert {video.daylight for video in by_day} == {1.0}
+    assert {video.daylight for video in by_night} == {0.4}
+    for plan, low, high in ((by_day, 2.0, 6.0), (by_night, 5.0, 8.0)):
+        noise = [video.noise for video in plan]
+        assert (min(noise), max(noise)) == (low, high)
+    # Nothing else of the plan changes with them.
+    same = [replace(v, noise=0.0, daylight=1.0) for v in by_night]
+    assert same == [replace(v, noise=0.0) for v in by_day]
 
 
 @settings(max_examples=60, deadline=None)
@@ -101,14 +118,9 @@ def test_events_lie_inside_and_keep_their_share(
 
 
 def test_plan_depends_on_the_seed_only() -> None:
-    assert plan_videos(Demo(seed=3, n_train=56, n_test=24)) == plan_videos(
-        Demo(seed=3, n_train=56, n_test=24)
-    )
+    assert plan_videos(eighty(3)) == plan_videos(eighty(3))
     events = [
-        [
-            replace(video, broken=None).events
-            for video in plan_videos(Demo(seed=seed, n_train=56, n_test=24))
-        ]
+        [replace(video, broken=None).events for video in plan_videos(eighty(seed))]
         for seed in (3, 4)
     ]
     assert events[0] != events[1]
@@ -122,9 +134,11 @@ def test_plan_depends_on_the_seed_only() -> None:
         ({"categories": ["Fire", "Arson"]}, "cannot draw \\['Arson'\\]"),
         ({"categories": ["Fire", "Fire"]}, "names one twice"),
         ({"mean_seconds": 50.0}, "mean_seconds must lie between"),
+        ({"min_noise": 7.0}, "min_noise: 7.0 is more than max_noise 6.0"),
+        ({"daylight": 0.0}, "daylight"),
         ({"frames": 3}, "frames"),
     ],
 )
 def test_wrong_settings_name_themselves(wrong: dict[str, object], hint: str) -> None:
     with pytest.raises(ValidationError, match=hint):
-        Demo.model_validate({"seed": 0, "n_train": 56, "n_test": 24} | wrong)
+        Demo.model_validate({"seed": 0, "n_train": 56, "n_test": 24, "categories": SIX} | wrong)

@@ -9,16 +9,19 @@ from torch import Tensor
 from pipeline.losses.gmm import GmmSmoothing, label_embedding, mixing_weights
 from tests.models.toy import multi_hot, normal, perturb
 
-B, T, C, H = 4, 6, 3, 5
-LABELS = multi_hot("010", "000", "110", "001").double()
+B, T, C, H = 5, 6, 3, 5
+LABELS = multi_hot("010", "000", "110", "001", "000").double()
+ABNORMAL = torch.tensor([True, False, True, True, True])  # the last one in an unknown way
+TARGETS = (ABNORMAL, LABELS)
 LOGITS = 2 * normal(B, T, dtype=torch.float64)
 SCALES = torch.tensor([0.03, 0.3, 1.0, 3.0, 5.0], dtype=torch.float64)  # of the channels
 CONTEXT = SCALES * normal(B, T, H, seed=1, dtype=torch.float64)
 PROTOTYPES = normal(C, H, seed=2, dtype=torch.float64)
 WEIGHTS = torch.tensor(
-    [[0.0, 0.0, 0.0], [0.2, 0.5, 0.3], [0.0, 0.4, 0.6], [1.0, 0.0, 0.0]], dtype=torch.float64
+    [[0.0, 0.0, 0.0], [0.2, 0.5, 0.3], [0.0, 0.4, 0.6], [1.0, 0.0, 0.0], [0.7, 0.0, 0.3]],
+    dtype=torch.float64,
 )
-ABNORMAL, NORMAL = [0, 2, 3], 1
+NORMAL = 1
 
 
 def make(*, anchor: bool, fresh: bool = False) -> GmmSmoothing:
@@ -64,20 +67,24 @@ def plain_gaussian(
 
 
 def plain_target(
-    gmm: GmmSmoothing, logits: Tensor, context: Tensor, weights: Tensor, labels: Tensor
+    gmm: GmmSmoothing,
+    logits: Tensor,
+    context: Tensor,
+    weights: Tensor,
+    abnormal: Tensor,
+    labels: Tensor,
 ) -> list[float]:
     """r_t of one video."""
     n_snippets = len(logits)
-    n_labels = sum(labels.tolist())
-    if not n_labels:
+    n_labels = max(sum(labels.tolist()), 1)
+    if not abnormal:
         return [0.0] * n_snippets
     mixed = [0.5 * w + 0.5 * y / n_labels for w, y in zip(weights, labels, strict=True)]
     mixed = [w / sum(mixed) for w in mixed]
     zero = torch.zeros(H, dtype=context.dtype)
     embedding = sum((w * e for w, e in zip(mixed, PROTOTYPES, strict=True)), zero)
-    embedding = embedding + sum((y * e for y, e in zip(labels, PROTOTYPES, strict=True)), zero) / (
-        n_labels
-    )
+    own = sum((y * e for y, e in zip(labels, PROTOTYPES, strict=True)), zero)
+    embedding = embedding + own / n_labels
     mixture = [0.0] * n_snippets
     for c in range(C):
         mean, deviation = plain_gaussian(gmm, context, embedding, PROTOTYPES[c])
@@ -93,7 +100,7 @@ def plain_target(
 def all_targets(gmm: GmmSmoothing, logits: Tensor, context: Tensor) -> Tensor:
     with torch.no_grad():
         rows = [
-            plain_target(gmm, logits[b], context[b], WEIGHTS[b], LABELS[b])
+            plain_target(gmm, logits[b], context[b], WEIGHTS[b], ABNORMAL[b], LABELS[b])
             for b in range(len(logits))
         ]
     return torch.tensor(rows, dtype=torch.float64)
@@ -106,7 +113,7 @@ def test_loss_against_a_loop(anchor: bool, n_snippets: int) -> None:
     logits = 2 * normal(B, n_snippets, dtype=torch.float64)
     context = SCALES * normal(B, n_snippets, H, seed=1, dtype=torch.float64)
     expected = (logits.sigmoid() - all_targets(gmm, logits, context)).square().mean()
-    found = gmm(logits, context, WEIGHTS, PROTOTYPES, LABELS)
+    found = gmm(logits, context, WEIGHTS, PROTOTYPES, *TARGETS)
     torch.testing.assert_close(found, expected)
 
 
@@ -119,7 +126,7 @@ def test_target_by_hand() -> None:
     kernels = [math.exp(-8 * d * d) for d in distances]
     target = [0.5 * kernel / kernels[3] for kernel in kernels]
     expected = sum((0.5 - r) ** 2 for r in target) / 8
-    found = gmm(logits, context, WEIGHTS[:1], PROTOTYPES, LABELS[:1]).item()
+    found = gmm(logits, context, WEIGHTS[:1], PROTOTYPES, *(part[:1] for part in TARGETS)).item()
     assert found == pytest.approx(expected, rel=1e-5)
 
 
@@ -167,7 +174,7 @@ def test_finite_at_the_edges(anchor: bool, context: str, size: float) -> None:
     }[context].requires_grad_()
     logits = torch.linspace(-size, size, 32).expand(B, -1).clone().requires_grad_()
     prototypes = PROTOTYPES.float().requires_grad_()
-    loss = gmm(logits, features, torch.zeros(B, C), prototypes, LABELS.float())
+    loss = gmm(logits, features, torch.zeros(B, C), prototypes, TARGETS[0], LABELS.float())
     loss.backward()
     assert torch.isfinite(loss)
     for value in (logits, features, prototypes, *gmm.parameters()):
@@ -180,7 +187,9 @@ def test_a_normal_video_is_pulled_to_zero_whatever_is_predicted() -> None:
     logits, context = LOGITS[NORMAL : NORMAL + 1], CONTEXT[NORMAL : NORMAL + 1].clone()
     context.requires_grad_()
     weights = torch.tensor([[0.2, 0.5, 0.3]], dtype=torch.float64)
-    loss = gmm(logits, context, weights, PROTOTYPES, torch.zeros(1, C).double())
+    loss = gmm(
+        logits, context, weights, PROTOTYPES, torch.tensor([False]), torch.zeros(1, C).double()
+    )
     torch.testing.assert_close(loss, logits.sigmoid().square().mean())
     loss.backward()
     assert context.grad is not None
@@ -191,7 +200,7 @@ def test_the_level_is_stopped() -> None:
     """The gradient of the logits is that of (score - target)^2 with the target a constant."""
     gmm = make(anchor=True)
     logits = LOGITS.clone().requires_grad_()
-    gmm(logits, CONTEXT, WEIGHTS, PROTOTYPES, LABELS).backward()
+    gmm(logits, CONTEXT, WEIGHTS, PROTOTYPES, *TARGETS).backward()
     scores = LOGITS.sigmoid()
     expected = 2 * (scores - all_targets(gmm, LOGITS, CONTEXT)) * scores * (1 - scores) / (B * T)
     torch.testing.assert_close(logits.grad, expected)
@@ -204,11 +213,11 @@ def test_gradients_of_context_prototypes_and_weights_are_right(anchor: bool) -> 
         value.clone().requires_grad_() for value in (CONTEXT, PROTOTYPES, WEIGHTS)
     )
     assert torch.autograd.gradcheck(
-        lambda c, e, w: gmm(LOGITS, c, w, e, LABELS),
+        lambda c, e, w: gmm(LOGITS, c, w, e, *TARGETS),
         (context, prototypes, weights),
         fast_mode=True,
     )
-    gmm(LOGITS, context, weights, prototypes, LABELS).backward()
+    gmm(LOGITS, context, weights, prototypes, *TARGETS).backward()
     for value in (context, prototypes, weights, *gmm.parameters()):
         assert value.grad is not None
         assert value.grad.abs().max() > 1e-9
@@ -219,7 +228,8 @@ def test_loss_of_a_batch_is_the_mean_of_its_videos(anchor: bool) -> None:
     gmm = make(anchor=anchor)
 
     def loss(part: slice) -> Tensor:
-        value: Tensor = gmm(LOGITS[part], CONTEXT[part], WEIGHTS[part], PROTOTYPES, LABELS[part])
+        targets = (some[part] for some in TARGETS)
+        value: Tensor = gmm(LOGITS[part], CONTEXT[part], WEIGHTS[part], PROTOTYPES, *targets)
         return value
 
     alone = [loss(slice(b, b + 1)) for b in range(B)]
@@ -227,10 +237,18 @@ def test_loss_of_a_batch_is_the_mean_of_its_videos(anchor: bool) -> None:
 
 
 def test_mixing_weights_by_hand() -> None:
-    weights = torch.tensor([[0.6, 0.4, 0.0], [0.0, 0.0, 0.0], [0.6, 0.4, 0.0], [0.0, 0.0, 0.0]])
-    labels = multi_hot("001", "110", "000", "000")
-    expected = [[0.3, 0.2, 0.5], [0.5, 0.5, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
-    torch.testing.assert_close(mixing_weights(weights, labels), torch.tensor(expected))
+    weights = torch.tensor([[0.6, 0.4, 0.0], [0.0, 0.0, 0.0]] * 3)
+    labels = multi_hot("001", "110", "000", "000", "000", "000")
+    abnormal = torch.tensor([True, True, False, False, True, True])
+    expected = [
+        [0.3, 0.2, 0.5],
+        [0.5, 0.5, 0.0],
+        [0.0, 0.0, 0.0],
+        [0.0, 0.0, 0.0],
+        [0.6, 0.4, 0.0],  # abnormal in an unknown way: as predicted
+        [0.0, 0.0, 0.0],
+    ]
+    torch.testing.assert_close(mixing_weights(weights, abnormal, labels), torch.tensor(expected))
 
 
 def test_label_embedding_by_hand() -> None:

@@ -13,18 +13,21 @@ from tests.models.toy import REFINEVAD, multi_hot, normal
 
 WIDTH, C, T = 8, 3, 5
 INJECTIONS = ("broadcast", "gated")
+CLASSIFICATIONS = ("soft", "top")
 
 
 def make(**changes: Any) -> Core:
-    """A core whose injection does not start at zero."""
+    """A core whose injection, if it has any, does not start at zero."""
     torch.manual_seed(0)
     settings = Settings.model_validate({**REFINEVAD["core"], **changes})
     core = Core(width=WIDTH, n_categories=C, settings=settings).eval()
     with torch.no_grad():
+        core.classifier.weight.mul_(4)
+        if core.attention is None:
+            return core
         core.attention.out_proj.weight.copy_(normal(WIDTH, WIDTH, seed=5))
         core.attention.out_proj.bias.copy_(normal(WIDTH, seed=6))
         core.attention.in_proj_bias.copy_(normal(3 * WIDTH, seed=7))
-        core.classifier.weight.mul_(4)
     return core
 
 
@@ -52,16 +55,40 @@ def test_category_weights_by_hand() -> None:
     assert found[1].tolist() == [0, 0, 0]  # not even a trace, and not a number nowhere
 
 
+def test_top_weights_by_hand() -> None:
+    """The most probable category alone, the first of several; none at or below the threshold."""
+    table = [
+        ([0.6, 0.9, 0.7], [0, 1, 0]),
+        ([0.2, 0.4, 0.51], [0, 0, 1]),
+        ([0.5, 0.5, 0.5], [0, 0, 0]),
+        ([0.4, 0.1, 0.3], [0, 0, 0]),
+        ([0.8, 0.8, 0.1], [1, 0, 0]),
+        ([0.1, 0.8, 0.8], [0, 1, 0]),
+    ]
+    found = category_weights(torch.tensor([row for row, _ in table]), 0.5, top=True)
+    assert found.tolist() == [expected for _, expected in table]
+
+
+def plain_weights(probability: list[float], threshold: float, classification: str) -> list[float]:
+    """Equation 6 for one video, over the most probable category alone for `top`."""
+    kept = [c for c, p in enumerate(probability) if p > threshold]
+    if classification == "top":
+        kept = [c for c in kept if probability[c] == max(probability)][:1]
+    total = sum(math.exp(probability[c]) for c in kept)
+    return [math.exp(p) / total if c in kept else 0.0 for c, p in enumerate(probability)]
+
+
+@pytest.mark.parametrize("classification", CLASSIFICATIONS)
 @pytest.mark.parametrize("threshold", [0.0, 0.3, 0.5, 0.95])
-def test_rows_sum_to_one_or_are_empty(threshold: float) -> None:
+def test_rows_sum_to_one_or_are_empty(threshold: float, classification: str) -> None:
     probability = torch.rand(200, 4, generator=torch.Generator().manual_seed(0))
-    for row, weights in zip(
-        probability.tolist(), category_weights(probability, threshold).tolist(), strict=True
-    ):
-        kept = [math.exp(p) if p > threshold else 0.0 for p in row]
-        total = sum(kept)
-        assert weights == pytest.approx([k / total if total else 0.0 for k in kept], abs=1e-6)
-        assert sum(weights) == pytest.approx(1.0 if total else 0.0, abs=1e-6)
+    found = category_weights(probability, threshold, top=classification == "top")
+    for row, weights in zip(probability.tolist(), found.tolist(), strict=True):
+        expected = plain_weights(row, threshold, classification)
+        assert weights == pytest.approx(expected, abs=1e-6)
+        some = any(p > threshold for p in row)
+        assert sum(weights) == pytest.approx(1.0 if some else 0.0, abs=1e-6)
+    assert found.any()
 
 
 def plain_attention(core: Core, query: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
@@ -76,9 +103,9 @@ def plain_attention(core: Core, query: Tensor, context: Tensor) -> tuple[Tensor,
             strict=True,
         )
     )
-    size = WIDTH // attention.num_heads
+    size = WIDTH // attention.heads
     attended, weights = [], []
-    for head in range(attention.num_heads):
+    for head in range(attention.heads):
         part = slice(head * size, (head + 1) * size)
         exponents = [math.exp(float(q[part] @ k[t, part]) / math.sqrt(size)) for t in range(T)]
         share = torch.tensor([e / sum(exponents) for e in exponents], dtype=context.dtype)
@@ -97,10 +124,10 @@ def plain_core(core: Core, context: Tensor, rough: Tensor) -> tuple[Tensor, Tens
     flat = core.classifier.weight @ torch.as_tensor(video) + core.classifier.bias
     logits = torch.stack([flat[2 * c : 2 * c + 2] for c in range(C)])
     probability = [1 / (1 + math.exp(float(z[0] - z[1]))) for z in logits]
-    kept = [math.exp(p) if p > settings.threshold else 0.0 for p in probability]
-    weights = torch.tensor([k / sum(kept) if sum(kept) else 0.0 for k in kept], dtype=context.dtype)
+    shares = plain_weights(probability, settings.threshold, settings.classification)
+    weights = torch.tensor(shares, dtype=context.dtype)
     injected = torch.zeros_like(context)
-    if sum(kept):
+    if any(shares):
         query = sum(weights[c] * core.prototypes[c] for c in range(C))
         attended, gate = plain_attention(core, torch.as_tensor(query), context)
         for t in range(T):
@@ -114,8 +141,10 @@ def plain_core(core: Core, context: Tensor, rough: Tensor) -> tuple[Tensor, Tens
 
 @pytest.mark.parametrize("injection", INJECTIONS)
 @pytest.mark.parametrize("threshold", [0.2, 0.5])
-def test_core_against_a_loop(injection: str, threshold: float) -> None:
-    core = make(injection=injection, threshold=threshold, pool_temperature=0.7).double()
+@pytest.mark.parametrize("classification", CLASSIFICATIONS)
+def test_core_against_a_loop(injection: str, threshold: float, classification: str) -> None:
+    changes = {"threshold": threshold, "classification": classification}
+    core = make(injection=injection, pool_temperature=0.7, **changes).double()
     context = normal(12, T, WIDTH, dtype=torch.float64)
     rough = 2 * normal(12, T, seed=1, dtype=torch.float64)
     with torch.no_grad():
@@ -127,15 +156,18 @@ def test_core_against_a_loop(injection: str, threshold: float) -> None:
             for part, oracle in zip(found, expected, strict=True):
                 torch.testing.assert_close(part[video], oracle)
     sizes = {int((row > 0).sum()) for row in found.weights}
-    assert len(sizes) > 1  # videos of several numbers of categories were compared
+    assert (0 in sizes) == (threshold == 0.5)  # also videos without a category were compared
+    assert max(sizes) == 1 if classification == "top" else len(sizes) > 1
 
 
 @pytest.mark.parametrize("injection", INJECTIONS)
-def test_nothing_is_injected_without_a_category(injection: str) -> None:
-    core = make(injection=injection)
+@pytest.mark.parametrize("classification", CLASSIFICATIONS)
+def test_nothing_is_injected_without_a_category(injection: str, classification: str) -> None:
+    core = make(injection=injection, classification=classification)
     context, rough = normal(2, T, WIDTH), normal(2, T, seed=1)
     force(core, False, False, False)
     assert core(context, rough).refined.equal(core.norm(context))
+    assert not core(context, rough).weights.any()
     force(core, False, True, False)
     refined = core(context, rough).refined
     assert ((refined - core.norm(context)).abs().amax(dim=-1) > 1e-3).all()
@@ -150,6 +182,20 @@ def test_one_video_without_a_category_beside_one_with() -> None:
     refined = core(context, rough, labels).refined
     assert refined[0].equal(core.norm(context)[0])
     assert not torch.allclose(refined[1], core.norm(context)[1], atol=1e-3)
+
+
+@pytest.mark.parametrize("classification", CLASSIFICATIONS)
+def test_without_injection_it_only_classifies(classification: str) -> None:
+    with_injection = make(classification=classification, threshold=0.3)
+    core = make(injection="none", classification=classification, threshold=0.3)
+    core.load_state_dict(with_injection.state_dict(), strict=False)
+    assert set(core.state_dict()) == {"classifier.weight", "classifier.bias"}
+    context, rough = normal(4, T, WIDTH), normal(4, T, seed=1)
+    found, expected = core(context, rough, multi_hot("001")), with_injection(context, rough)
+    assert found.refined is context
+    assert found.category_logits.equal(expected.category_logits)
+    assert found.weights.equal(expected.weights)
+    assert found.weights.any()
 
 
 def test_untrained_core_injects_nothing() -> None:
@@ -203,8 +249,11 @@ def test_true_label_adds_the_mean_of_its_prototypes() -> None:
 
 
 @pytest.mark.parametrize("injection", INJECTIONS)
-def test_permuting_categories_permutes_what_is_said_of_them_alone(injection: str) -> None:
-    core = make(injection=injection, threshold=0.3)
+@pytest.mark.parametrize("classification", CLASSIFICATIONS)
+def test_permuting_categories_permutes_what_is_said_of_them_alone(
+    injection: str, classification: str
+) -> None:
+    core = make(injection=injection, classification=classification, threshold=0.3)
     context, rough = normal(6, T, WIDTH), normal(6, T, seed=1)
     before = core(context, rough)
     order = [2, 0, 1]

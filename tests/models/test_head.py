@@ -10,7 +10,7 @@ from pipeline.config import Features
 from pipeline.config import Scorer as ScorerSettings
 from pipeline.losses.mil import mil_loss
 from pipeline.models.base import BaseHead
-from pipeline.models.head import FeatureInput, FeatureLayout
+from pipeline.models.head import FeatureInput, FeatureLayout, Prediction, Targets, take
 from pipeline.models.refinevad import RefineVad
 from pipeline.models.registry import HEADS, build
 from pipeline.models.scorer import Scorer
@@ -52,6 +52,31 @@ def test_mean_is_of_the_training_features_and_travels_with_the_weights() -> None
     assert module.state_dict()["mean"].tolist() == [1, 1, 2]
 
 
+def test_targets() -> None:
+    targets = Targets.of(multi_hot("010", "000", "110"))
+    assert targets.abnormal.tolist() == [True, False, True]
+    unknown = Targets(torch.tensor([True, False, True]), multi_hot("000", "000", "011"))
+    chosen = unknown.take(torch.tensor([2, 0]))
+    assert chosen.abnormal.tolist() == [True, True]
+    assert chosen.categories.tolist() == [[0, 1, 1], [0, 0, 0]]
+    moved = unknown.to(torch.device("meta"))
+    assert {part.device.type for part in moved} == {"meta"}
+    assert isinstance(moved, Targets)
+
+
+def test_inputs_are_taken_from_every_part() -> None:
+    features, motion = take((normal(3, 2, 4), normal(3, 2, seed=1)), torch.tensor([2, 0]))
+    assert features.equal(normal(3, 2, 4)[[2, 0]])
+    assert motion.equal(normal(3, 2, seed=1)[[2, 0]])
+
+
+def test_category_probability_is_of_the_abnormal_side() -> None:
+    logits = torch.tensor([[[0.0, math.log(3)], [2.0, 2.0]]])
+    probability = Prediction(torch.zeros(1, 2), logits).category_prob
+    assert probability is not None
+    assert probability[0].tolist() == pytest.approx([0.75, 0.5])
+
+
 def test_layout_width() -> None:
     assert LAYOUT.width == 10
 
@@ -81,8 +106,9 @@ def test_registry_builds_each_head() -> None:
 def test_base_head_scores_each_snippet_by_itself() -> None:
     head = make(base()).eval()
     features = normal(3, 16, 10)
-    logits, category_prob = head(features)
-    assert category_prob is None
+    logits, category_logits = head(features)
+    assert category_logits is None
+    assert head(features).category_prob is None
     order = torch.randperm(16, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(head(features[:, order]).logits, logits[:, order])
 
@@ -90,9 +116,9 @@ def test_base_head_scores_each_snippet_by_itself() -> None:
 def test_base_head_loses_by_mil_alone() -> None:
     settings = base(mil={"kind": "hinge", "top_k": 5, "margin": 0.7})
     head = make(settings).eval()
-    features, labels = normal(4, 16, 10), multi_hot("000", "010", "000", "101")
-    losses = head.losses(features, labels)
-    abnormal = torch.tensor([False, True, False, True])
+    features, categories = normal(4, 16, 10), multi_hot("000", "010", "000", "000")
+    abnormal = torch.tensor([False, True, False, True])  # the last one in an unknown way
+    losses = head.losses(head.prepare(features), Targets(abnormal, categories))
     expected = mil_loss(head(features).logits, abnormal, kind="hinge", top_k=5, margin=0.7)
     assert set(losses) == {"mil"}
     torch.testing.assert_close(losses["mil"], expected)
@@ -102,8 +128,9 @@ def test_base_head_loses_by_mil_alone() -> None:
 def test_every_parameter_of_the_base_head_gets_a_gradient(kind: str) -> None:
     head = make(base(mil={"kind": kind}))
     perturb(head)
-    features, labels = normal(4, 16, 10), multi_hot("000", "010", "000", "101")
-    torch.autograd.backward(sum(head.losses(features, labels).values(), torch.zeros(())))
+    inputs = head.prepare(normal(4, 16, 10))
+    targets = Targets.of(multi_hot("000", "010", "000", "101"))
+    torch.autograd.backward(sum(head.losses(inputs, targets).values(), torch.zeros(())))
     for name, parameter in head.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.abs().max() > 1e-6, name

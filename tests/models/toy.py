@@ -12,7 +12,7 @@ from pipeline.metrics.frame import frame_metrics
 from pipeline.metrics.scored import scored_videos
 from pipeline.metrics.values import Values
 from pipeline.metrics.video import video_auc
-from pipeline.models.head import FeatureLayout, Head
+from pipeline.models.head import FeatureLayout, Head, Targets
 from pipeline.models.registry import build
 from pipeline.training import predict
 
@@ -44,6 +44,7 @@ REFINEVAD: dict[str, Any] = {
     "core": {
         "threshold": 0.5,
         "pool_temperature": 1.0,
+        "classification": "soft",
         "injection": "broadcast",
         "heads": 2,
         "dropout": 0.0,
@@ -95,6 +96,23 @@ def normal(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float32) -> Te
 def multi_hot(*rows: str) -> Tensor:
     """`multi_hot("010", "000")`: two videos, the second one normal."""
     return torch.tensor([[float(mark) for mark in row] for row in rows])
+
+
+# Six videos and their categories, of which the last one's is unknown.
+VIDEOS = normal(6, LAYOUT.n_snippets, LAYOUT.width)
+LABELS = multi_hot("000", "010", "000", "101", "100", "000")
+TARGETS = Targets(torch.tensor([False, True, False, True, True, True]), LABELS)
+
+
+def ready(settings: BaseHead | RefineVadHead, *, seed: int = 0) -> Head:
+    """A head that looks trained: random parameters, statistics and running averages; eval mode."""
+    head = make(settings, seed=seed)
+    perturb(head, seed=seed + 1)
+    head.fit_statistics(VIDEOS, TARGETS)
+    head.train()
+    for step in range(3):
+        head.losses(head.prepare(VIDEOS + 0.2 * step), TARGETS)
+    return head.eval()
 
 
 def toy_videos(count: int, *, seed: int, split: str = "train") -> VideoFeatures:

@@ -174,6 +174,30 @@ def training() -> pd.DataFrame:
     )
 
 
+def ablation() -> dict[str, Any]:
+    """Two rows and one that cannot be had, at two checkpoints."""
+    worse = {"mean": -0.1, "std": 0.0, "per_seed": [-0.1, -0.1], "interval": [-0.15, -0.05]}
+    unsure = worse | {"interval": [-0.15, 0.05]}
+    last = {name: metric(0.8) for name in ("frame_auc", "ano_auc", "ap", "video_auc")}
+    less = {name: metric(0.7) | {"difference": unsure} for name in last}
+    less["ap"]["difference"] = worse
+    less["ano_auc"] = null("no event <i>here</i>")
+    about: dict[str, Any] = {"head": "refinevad", "changes": {}, "published": None}
+    changed = {"changes": {"motar.shift": "none", "note": SCRIPT}, "parameters": 900}
+    return {
+        "reference": "all",
+        "note": "",
+        "n_train": 4,
+        "n_test": 3,
+        "rows": {
+            "all": about
+            | {"parameters": 1234, "checkpoints": {"last": last, "best_on_test": last}},
+            "without <b>": about | changed | {"checkpoints": {"last": less, "best_on_test": less}},
+            "text only": about | {"reason": "there is no text"},
+        },
+    }
+
+
 def build(**changes: Any) -> Results:
     """The results, with some fields replaced."""
     fields: dict[str, Any] = {
@@ -185,6 +209,9 @@ def build(**changes: Any) -> Results:
         "skipped": pd.DataFrame([{"video_id": "slow", "stage": "decode", "error": "timed out"}]),
         "roc": by_seed(fpr=[0, 0.1, 1], tpr=[0, 0.8, 1]),
         "pr": by_seed(recall=[0, 0.5, 1], precision=[1, 0.8, 0.3]),
+        "tsne": pd.DataFrame(columns=["model", "category", "x", "y"]),
+        "on_tsne": {"ours": {"seed": 0, "reason": "too few <i>videos</i>"}},
+        "ablation": {"reference": "all", "note": "none", "n_train": 0, "n_test": 0, "rows": {}},
         "categories": ["Fighting", "Fire"],
         "settings": {"train": {"lr": 0.001, "note": SCRIPT}, "seeds": [0, 1]},
         "versions": {"torch": "9.9.9"},

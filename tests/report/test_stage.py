@@ -53,6 +53,9 @@ def write(layout: Layout) -> None:
     layout.caption_summary.write_text(json.dumps(summary))
     layout.metrics.write_text(json.dumps(results.metrics))
     layout.manifest_summary.write_text(json.dumps({"mislabelled": {"odd": "two labels"}}))
+    layout.tsne.write_text("model,seed,video_id,category,categories,x,y\n")
+    layout.tsne_summary.write_text(json.dumps(results.on_tsne))
+    layout.ablation.write_text(json.dumps(results.ablation))
     for name in ("roc", "pr", "training"):
         layout.curve(name).parent.mkdir(exist_ok=True)
         getattr(results, name).to_csv(layout.curve(name), index=False)

@@ -3,19 +3,18 @@
 import json
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline import config, crossvalidation, made_by, tables
+from pipeline import crossvalidation, tables
 from pipeline.errors import UserError
 from stages import crossvalidate
-from stages.layout import PARAMS, Layout
 from tests.params import write_params
+from tests.stages.small_features import OWN, D, write_features, write_manifest
 from tests.test_features import manifest_row
+from tests.trying import in_this_process
 
-N, T, D = 24, 32, 6
-OWN = Layout("own")
+N = 24
 
 
 def split_of(video: int) -> str:
@@ -24,37 +23,18 @@ def split_of(video: int) -> str:
 
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Feature tables of 24 videos; a test video's features are no numbers at all."""
-    write_params(
-        tmp_path / "params.yaml",
+    """Feature tables of 24 videos; trials in this process."""
+    monkeypatch.chdir(tmp_path)
+    write_features(
+        tmp_path,
+        N,
+        split_of,
         models=["base"],
         seeds=[0, 1],
         train={"epochs": 1, "batch_size": 4},
         crossvalidate={"folds": 3, "near_duplicates": 0.99},
-        runtime={"device": "cpu"},
     )
-    monkeypatch.chdir(tmp_path)
-    rng = np.random.default_rng(0)
-    rows, entries = [], []
-    for video in range(N):
-        categories = ["Fire"] if video // 4 % 2 else []
-        rows.append(manifest_row(f"v{video:02}", split_of(video), categories, "ok"))
-        features = rng.normal(size=(T, D)).astype(np.float32)
-        features += rng.normal(size=D).astype(np.float32)
-        if split_of(video) == "test":
-            features[:] = np.nan
-        entries += [
-            {"video_id": f"v{video:02}", "snippet": s, "feature": own.tolist(), "key": "k"}
-            for s, own in enumerate(features)
-        ]
-    manifest = pa.Table.from_pylist(rows, schema=tables.MANIFEST)
-    tables.write(manifest, OWN.manifest, tables.MANIFEST, {"categories": ["Fire"]})
-    schema = tables.with_video(tables.feature_piece(D))
-    table = pa.Table.from_pylist(entries, schema=schema)
-    params = config.load(PARAMS)
-    encoders = made_by.features(params.clip, params.caption, params.text, ())
-    for stage, modality in (("clip", "image"), ("text", "text")):
-        tables.write(table, OWN.table(stage), schema, {"made_by": encoders[modality]})
+    in_this_process(monkeypatch)
     return tmp_path
 
 
@@ -75,17 +55,50 @@ def test_every_training_video_is_scored_and_no_test_video(
     assert "18 training videos (9 abnormal) in 3 folds" in capsys.readouterr().out
 
 
+def test_rows_of_the_ablation_stand_beside_the_heads(repository: Path) -> None:
+    rows = {"all": {}, "wide": {"head": "base", "settings": {"width": 9}}}
+    write_params(
+        Path("params.yaml"),
+        ablation={"rows": rows | {"same": {"head": "base"}}},
+        crossvalidate={"rows": ["wide", "same"]},
+    )
+    crossvalidate.main("own")
+    models = json.loads(OWN.crossvalidation.read_text())["models"]
+    assert list(models) == ["base", "wide", "same"]
+    assert models["same"] == models["base"] != models["wide"]
+    trained = list(Path("data/.pieces/trials").rglob("*.parquet"))
+    assert len(trained) == 2 * 2 * 3  # variants, seeds, folds
+
+
 def test_a_second_run_gives_the_same_bytes(repository: Path) -> None:
     crossvalidate.main("own")
     paths = OWN.crossvalidation, OWN.crossvalidation_scores
     before = [path.read_bytes() for path in paths]
     crossvalidate.main("own")
     assert [path.read_bytes() for path in paths] == before
+    for piece in Path("data/.pieces/trials").rglob("*.parquet"):
+        piece.unlink()
+    crossvalidate.main("own")
+    assert [path.read_bytes() for path in paths] == before
+
+
+def test_what_test_videos_look_like_does_not_matter(repository: Path) -> None:
+    crossvalidate.main("own")
+    before = OWN.crossvalidation.read_bytes()
+    for stage in ("clip", "text"):
+        path = OWN.table(stage)
+        entries = tables.read(path).to_pylist()
+        for entry in entries:
+            if split_of(int(entry["video_id"][1:])) == "test":
+                entry["feature"] = [value + 5 for value in entry["feature"]]
+        schema = tables.with_video(tables.feature_piece(D))
+        changed = pa.Table.from_pylist(entries, schema=schema)
+        tables.write(changed, path, schema, {"made_by": tables.metadata(path)["made_by"]})
+    crossvalidate.main("own")
+    assert OWN.crossvalidation.read_bytes() == before
 
 
 def test_no_training_video_is_an_error(repository: Path) -> None:
-    rows = [manifest_row("v00", "test", [], "ok")]
-    manifest = pa.Table.from_pylist(rows, schema=tables.MANIFEST)
-    tables.write(manifest, OWN.manifest, tables.MANIFEST, {"categories": ["Fire"]})
+    write_manifest([manifest_row("v00", "test", [], "ok")])
     with pytest.raises(UserError, match=r"manifest\.parquet: no usable training video"):
         crossvalidate.main("own")

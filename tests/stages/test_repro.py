@@ -19,6 +19,7 @@ from tests.videos import write_video
 
 TABLES = ("clip", "captions", "text")
 SLOW = 600
+TINY = {"seed": 0, "min_seconds": 1.5, "mean_seconds": 2.0, "max_seconds": 3.0, "max_height": 120}
 
 
 def clone(folder: Path) -> Path:
@@ -61,14 +62,9 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = clone(tmp_path_factory.mktemp("clone"))
     write_params(
         folder / "params.yaml",
-        demo={
-            "n_train": 9,
-            "n_test": 4,
-            "categories": ["Fire", "Panic"],
-            "min_seconds": 1.5,
-            "mean_seconds": 2.0,
-            "max_seconds": 3.0,
-            "max_height": 120,
+        generated={
+            "demo": TINY | {"n_train": 9, "n_test": 4, "categories": ["Fire", "Panic"]},
+            "demo_night": TINY | {"n_train": 2, "n_test": 2, "categories": ["Fire"]},
         },
         sources={"demo": {"adapter": "ucf_crime", "categories": ["Fire", "Panic"]}},
         seeds=[0],

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import pieces
+from pipeline import pieces, tables, unfinished
 from pipeline.errors import UserError
 from stages import decode, manifest, store
 from stages.layout import Layout
@@ -80,6 +80,38 @@ def test_prune_removes_what_is_old_and_unused_and_nothing_else(built: Path) -> N
     assert "0 pieces" in store.prune(0.0, None, dry_run=False)
     assert "2 pieces" in store.prune(7.0, "probe", dry_run=False)
     assert stored("probe") == set()
+
+
+def test_trials_and_killed_trainings_are_listed_and_go(
+    built: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trials = pieces.Store(STORE, "trials", tables.TRIAL)
+    killed = [unfinished.path_of(STORE, key) for key in ("old", "new")]
+    killed[0].parent.mkdir()
+    long_ago = time.time() - 8 * DAY
+    for number, path in enumerate(killed):
+        path.write_bytes(b"0" * 500_000)
+        trials.save(f"{number:064x}", tables.TRIAL.empty_table())
+        if not number:
+            for old in (path, trials.path(f"{number:064x}")):
+                os.utime(old, (long_ago, long_ago))
+    last = store.show()
+    lines = {line.split()[0]: line.split() for line in capsys.readouterr().out.splitlines()}
+    assert lines["trials"][1] == "2"
+    assert lines["trials"][4] == "?"  # no output names them
+    assert lines["training"][1:3] == ["2", "1.0"]
+    files = [path for path in STORE.rglob("*") if path.suffix in (".parquet", ".pt")]
+    assert last == f"{STORE}: {sum(path.stat().st_size for path in files) / 1e6:,.1f} MB"
+    assert "1 pieces, 0.5 MB would be removed" in store.prune(7.0, "training", dry_run=True)
+    assert "3 pieces" in store.prune(7.0, None, dry_run=True)  # two of `decode`
+    assert [path.exists() for path in killed] == [True, True]
+    assert "3 pieces" in store.prune(7.0, None, dry_run=False)
+    assert [path.exists() for path in killed] == [False, True]
+    assert len(stored("trials")) == 2
+    assert "1 pieces" in store.prune(7.0, "trials", dry_run=False)
+    assert stored("trials") == {f"{1:064x}"}
+    assert "1 pieces" in store.prune(-1.0, "training", dry_run=False)
+    assert "0 pieces" in store.prune(-1.0, "training", dry_run=False)
 
 
 def test_prune_keeps_what_another_dataset_uses(built: Path) -> None:

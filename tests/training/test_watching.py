@@ -8,24 +8,18 @@ import torch
 from pipeline.features import VideoFeatures
 from pipeline.models.head import Head
 from pipeline.training import Watcher, fit, weights_of
-from tests.models.toy import LAYOUT, TRAIN, base, make, measured, refinevad, same, toy_videos
-
-CPU = torch.device("cpu")
-DROPPING = refinevad(motar={"dropout": 0.3}, scorer={"dropout": 0.3})
-
-
-def nothing(epoch: int, losses: dict[str, float]) -> None:
-    """Watches no epoch."""
-
+from tests.models.toy import LAYOUT, TRAIN, base, make, measured, same, toy_videos
+from tests.training.runs import CPU, DROPPING
 
 FASTER = TRAIN.model_copy(update={"epochs": 6, "lr": 2e-2})
+NAN = float("nan")
 
 
 def watched(**splits: VideoFeatures) -> tuple[Head, Watcher]:
     videos = toy_videos(40, seed=1)
     head = make(DROPPING)
     watcher = Watcher(head, splits, CPU)
-    fit(head, videos.features, videos.labels, FASTER, seed=0, device=CPU, epoch_end=watcher)
+    fit(head, videos.features, videos.targets, FASTER, seed=0, device=CPU, watcher=watcher)
     return head, watcher
 
 
@@ -36,6 +30,7 @@ def test_watcher_keeps_the_weights_of_each_split_s_best_epoch() -> None:
         aucs = [row[f"{split}_frame_auc"] for row in watcher.history]
         assert len(set(aucs)) > 1
         assert watcher.best[split] == max(aucs)
+        assert watcher.best_epoch[split] == 1 + aucs.index(max(aucs))
         head.load_state_dict(watcher.best_weights[split])
         assert measured(head, videos)["frame_auc"] == max(aucs)
 
@@ -45,20 +40,16 @@ class Scripted(Watcher):
 
     def __init__(self, **script: list[tuple[float, float]]) -> None:
         head = make(base())
-        splits = {split: toy_videos(number + 1, seed=0) for number, split in enumerate(script)}
-        super().__init__(head, splits, CPU)
-        self.script = {number + 1: list(own) for number, own in enumerate(script.values())}
-        for epoch in range(1, len(self.script[1]) + 1):
+        super().__init__(head, {split: toy_videos(2, seed=0) for split in script}, CPU)
+        self.script = {split: list(own) for split, own in script.items()}
+        for epoch in range(1, max(map(len, script.values())) + 1):
             with torch.no_grad():
                 head.get_parameter("project.1.bias").fill_(epoch)
             self(epoch, {"loss": 0.5, "mil": 0.5})
 
-    def _metrics(self, videos: VideoFeatures) -> dict[str, float]:
-        frame_auc, video_auc = self.script[len(videos.rows)].pop(0)
+    def _metrics(self, split: str) -> dict[str, float]:
+        frame_auc, video_auc = self.script[split].pop(0)
         return {"frame_auc": frame_auc, "video_auc": video_auc}
-
-
-NAN = float("nan")
 
 
 @pytest.mark.parametrize(
@@ -72,6 +63,17 @@ NAN = float("nan")
 def test_watcher_keeps_the_best_by_hand(script: list[tuple[float, float]], kept: int) -> None:
     watcher = Scripted(test=script)
     assert watcher.best_weights["test"]["project.1.bias"].tolist() == [kept] * 8
+    assert watcher.best_epoch["test"] == kept
+
+
+def test_stale_counts_the_epochs_since_the_best() -> None:
+    watcher = Scripted(
+        validation=[(0.9, NAN), (0.5, NAN), (0.9, NAN)],
+        test=[(0.5, NAN), (0.6, NAN), (0.7, NAN)],
+    )
+    assert watcher.stale("validation") == 2  # an equal one is no better one
+    assert watcher.stale("test") == 0
+    assert Scripted(test=[(NAN, NAN), (NAN, NAN)]).stale("test") == 2
 
 
 def test_watcher_keeps_nothing_where_no_metric_is_defined() -> None:
@@ -115,7 +117,15 @@ def test_watched_splits_never_influence_training() -> None:
     assert same(first, weights_of(watched(test=other, validation=one)[0]))
     videos = toy_videos(40, seed=1)
     alone = make(DROPPING)
-    fit(
-        alone, videos.features, videos.labels, FASTER, seed=0, device=CPU, epoch_end=lambda *_: None
-    )
+    fit(alone, videos.features, videos.targets, FASTER, seed=0, device=CPU)
     assert same(first, weights_of(alone))
+
+
+def test_weights_are_a_copy() -> None:
+    head = make(base())
+    weights = weights_of(head)
+    before = weights["project.1.weight"].clone()
+    with torch.no_grad():
+        head.get_parameter("project.1.weight").add_(1)
+    assert weights["project.1.weight"].equal(before)
+    assert "input.mean" in weights  # statistics travel along

@@ -1,0 +1,1 @@
+"""What heads and encoders cost: parameters, operations, time, memory."""

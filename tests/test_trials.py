@@ -1,0 +1,230 @@
+"""Trials: found again by all that decides them and by nothing else, resumed, and bit-exact."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline import trials
+from pipeline.config import Features, Runtime, Variant
+from pipeline.errors import UserError
+from pipeline.features import VideoFeatures
+from pipeline.score_table import Run
+from pipeline.training import Progress, fitting, predict, train_variant
+from pipeline.trials import Trial
+from tests.models.toy import FEATURES, base, refinevad
+from tests.runtime import RUNTIME
+from tests.trying import FULL, N_TRAIN, PLAIN, SHORT, in_this_process, load, trial
+
+CPU = torch.device("cpu")
+DROPPING = replace(FULL, settings=refinevad(motar={"dropout": 0.3}, scorer={"dropout": 0.3}))
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runtime:
+    """Trials in this process, in a store of their own."""
+    in_this_process(monkeypatch)
+    return RUNTIME.model_copy(update={"store": str(tmp_path / "store")})
+
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the variants that were really trained."""
+    names: list[str] = []
+
+    def noted(variant: Variant, *parts: Any, **how: Any) -> Any:
+        names.append(variant.name)
+        return train_variant(variant, *parts, **how)
+
+    monkeypatch.setattr(trials, "train_variant", noted)
+    return names
+
+
+def same(one: list[Run], two: list[Run]) -> bool:
+    return [run.checkpoint for run in one] == [run.checkpoint for run in two] and all(
+        np.array_equal(a.scores, b.scores)
+        and (a.category_prob is None or np.array_equal(a.category_prob, b.category_prob))
+        for a, b in zip(one, two, strict=True)
+    )
+
+
+def stored(runtime: Runtime) -> set[str]:
+    return {path.stem for path in Path(runtime.store, "trials").rglob("*.parquet")}
+
+
+HINGE = replace(FULL, settings=refinevad(mil={"kind": "hinge"}))
+CHANGES: dict[str, Callable[[Trial], Trial]] = {
+    "settings": lambda t: replace(t, variant=HINGE),
+    "head": lambda t: replace(t, variant=PLAIN),
+    "features": lambda t: replace(
+        t, variant=replace(FULL, features=FEATURES.model_copy(update={"center": False}))
+    ),
+    "modalities": lambda t: replace(
+        t, variant=replace(FULL, features=FEATURES.model_copy(update={"modalities": ["text"]}))
+    ),
+    "train": lambda t: replace(
+        t, variant=replace(FULL, train=SHORT.model_copy(update={"lr": 1e-4}))
+    ),
+    "seed": lambda t: replace(t, seed=1),
+    "train videos": lambda t: replace(t, train=t.train[1:]),
+    "their order": lambda t: replace(t, train=t.train[::-1]),
+    "test videos": lambda t: replace(t, test=t.test[1:]),
+    "validation videos": lambda t: replace(t, validation=()),
+    "watched": lambda t: replace(t, watched=False),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_trial_is_another_with_anything_that_decides_it(change: str) -> None:
+    videos = load()
+    assert trials._key(CHANGES[change](trial()), videos) != trials._key(trial(), videos)
+
+
+@pytest.mark.parametrize(("video", "decides"), [(0, True), (13, True), (20, True), (16, False)])
+def test_a_trial_is_another_with_the_content_of_its_videos(video: int, decides: bool) -> None:
+    own = trial(test=trial().test[1:])  # without video 16
+    before = trials._key(own, load())
+    brighter, longer = load(), load()
+    brighter.features[video, 3, 2] += 1
+    longer.rows[video]["n_frames"] += 1
+    assert (trials._key(own, brighter) != before) == decides
+    assert (trials._key(own, longer) != before) == decides
+
+
+def test_a_name_decides_nothing_nor_does_a_modality_that_is_not_there() -> None:
+    image, both = (load().only(["image"]), load())
+    renamed = trial(replace(FULL, name="another"))
+    assert trials._key(renamed, both) == trials._key(trial(), both)
+    only = Features(modalities=["image"], center=True, normalise="l2")
+    assert trials._key(trial(replace(FULL, features=only)), image) == trials._key(trial(), image)
+
+
+def test_runs_are_those_of_training_by_hand(runtime: Runtime) -> None:
+    videos = load()
+    ((*found,),) = trials.run([trial(DROPPING, 3)], load, runtime)
+    head, watcher = train_variant(
+        DROPPING,
+        videos.split("train"),
+        {name: videos.split(name) for name in ("validation", "test")},
+        seed=3,
+        device=CPU,
+    )
+    names = ["last", "best_on_validation", "best_on_test"]
+    assert [(run.model, run.seed, run.checkpoint) for run in found] == [
+        ("all", 3, n) for n in names
+    ]
+    for run in found:
+        if run.checkpoint != "last":
+            head.load_state_dict(watcher.best_weights[run.checkpoint.removeprefix("best_on_")])
+        scores, probability = predict(head, videos.split("test").features, CPU)
+        assert np.array_equal(run.scores, scores.numpy())
+        assert probability is not None
+        assert run.category_prob is not None
+        assert np.array_equal(run.category_prob, probability.numpy())
+
+
+def test_what_is_not_watched_has_the_last_epoch_alone(runtime: Runtime) -> None:
+    own = trial(PLAIN, watched=False, validation=())
+    (found,) = trials.run([own], load, runtime)
+    assert [run.checkpoint for run in found] == ["last"]
+    assert found[0].category_prob is None
+    (watched,) = trials.run([trial(PLAIN)], load, runtime)
+    assert np.array_equal(found[0].scores, watched[0].scores)  # watching changes nothing
+
+
+def test_scores_stand_in_the_trial_s_order(runtime: Runtime) -> None:
+    forth, back = trials.run([trial(PLAIN), trial(PLAIN, test=trial().test[::-1])], load, runtime)
+    np.testing.assert_allclose(forth[0].scores, back[0].scores[::-1], atol=1e-6)
+
+
+def test_a_variant_sees_its_modalities_alone(runtime: Runtime) -> None:
+    text = replace(FULL, features=Features(modalities=["text"], center=True, normalise="l2"))
+    (found,) = trials.run([trial(text)], load, runtime)
+
+    def without_image() -> VideoFeatures:
+        return load().only(["text"])
+
+    (alone,) = trials.run([trial(text)], without_image, runtime)
+    assert same(found, alone)
+    with pytest.raises(UserError, match=r"'all' reads text features.*they have: image"):
+        trials.run([trial(text)], lambda: load().only(["image"]), runtime)
+
+
+def test_equal_trials_are_trained_once(runtime: Runtime, trained: list[str]) -> None:
+    twin = replace(PLAIN, name="twin")
+    one, two = trials.run([trial(PLAIN), trial(twin)], load, runtime)
+    assert len(trained) == 1
+    assert [run.model for run in two] == ["twin"] * len(one)
+    assert same(one, two)
+    trials.run([trial(PLAIN), trial(PLAIN, 1)], load, runtime)
+    assert trained[1:] == ["plain"]
+
+
+def test_failing_trials_are_named_and_the_others_kept(runtime: Runtime, trained: list[str]) -> None:
+    normal = tuple(range(0, N_TRAIN, 2))
+    bad = trial(replace(PLAIN, name="one kind"), train=normal)
+    wanted = [bad, trial(PLAIN), replace(bad, seed=7)]
+    with pytest.raises(UserError) as caught:
+        trials.run(wanted, load, runtime)
+    lines = str(caught.value).splitlines()
+    assert lines[0].startswith("one kind, seed 0 (trial 0): UserError: training needs normal")
+    assert lines[1].startswith("one kind, seed 7 (trial 2): ")
+    assert len(stored(runtime)) == 1
+    trials.run([trial(PLAIN)], load, runtime)
+    assert trained.count("plain") == 1
+
+
+def test_a_killed_experiment_goes_on_in_the_middle_of_a_trial(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = SHORT.model_copy(update={"epochs": 5})
+    wanted = [trial(PLAIN), trial(replace(DROPPING, train=settings))]
+    whole = runtime.model_copy(update={"store": f"{runtime.store}-whole"})
+    expected = trials.run(wanted, load, whole)
+    epoch, epochs = fitting._epoch, [0]
+
+    def killed_at_6(*parts: Any) -> dict[str, float]:
+        epochs[0] += 1
+        if epochs[0] == 6:  # two of `plain`, three of the other
+            raise KeyboardInterrupt
+        return epoch(*parts)
+
+    monkeypatch.setattr(fitting, "_epoch", killed_at_6)
+    monkeypatch.setattr(Progress.__init__, "__kwdefaults__", {"every_s": 0.0})
+    with pytest.raises(KeyboardInterrupt):
+        trials.run(wanted, load, runtime)
+    assert len(stored(runtime)) == 1
+    left = list(Path(runtime.store, "training").iterdir())
+    assert len(left) == 1
+    found = trials.run(wanted, load, runtime)
+    assert epochs[0] == 6 + 2
+    assert all(same(one, two) for one, two in zip(found, expected, strict=True))
+    assert not left[0].exists()
+
+
+def test_worker_processes_change_no_bit(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[int] = []
+
+    def noted(*parts: Any, **how: Any) -> Any:
+        threads.append(torch.get_num_threads())
+        return train_variant(*parts, **how)
+
+    monkeypatch.setattr(trials, "train_variant", noted)
+    two = SHORT.model_copy(update={"threads": 2})
+    trials.run([trial(replace(PLAIN, settings=base(width=4), train=two))], load, runtime)
+    wanted = [trial(DROPPING), trial(DROPPING, 1), trial(PLAIN)]
+    here = trials.run(wanted, load, runtime)
+    assert threads == [2, 1, 1, 1]
+    monkeypatch.undo()
+    elsewhere = runtime.model_copy(update={"store": f"{runtime.store}-2", "timeout_s": 0.001})
+    there = trials.run(wanted, load, elsewhere)  # a video's time limit is not a trial's
+    assert all(same(one, two) for one, two in zip(here, there, strict=True))
