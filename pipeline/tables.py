@@ -105,6 +105,7 @@ FLOORS = _schema(
     ("mean_motion", pa.float32()),
 )
 TRIAL = _schema(
+    ("seed", pa.int32()),
     ("checkpoint", pa.string()),
     ("video_id", pa.string()),
     ("snippet", pa.int16()),

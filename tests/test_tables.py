@@ -46,6 +46,7 @@ EXAMPLES = {
     "FLOORS": {"snippet": 0, "mean_brightness": 3.5, "mean_motion": 0.0},
     "SKIPPED": {"video_id": "a", "stage": "decode", "error": "e"},
     "TRIAL": {
+        "seed": 2,
         "checkpoint": "best_on_test",
         "video_id": "a",
         "snippet": 31,

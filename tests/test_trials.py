@@ -14,7 +14,7 @@ from pipeline.config import Features, Runtime, Variant
 from pipeline.errors import UserError
 from pipeline.features import VideoFeatures
 from pipeline.score_table import Run
-from pipeline.training import Progress, fitting, predict, train_variant
+from pipeline.training import FrozenCore, Progress, fitting, predict, train_variant
 from pipeline.trials import Trial
 from tests.models.toy import FEATURES, base, refinevad
 from tests.runtime import RUNTIME
@@ -86,26 +86,28 @@ CHANGES: dict[str, Callable[[Trial], Trial]] = {
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_trial_is_another_with_anything_that_decides_it(change: str) -> None:
     videos = load()
-    assert trials._key(CHANGES[change](trial()), videos) != trials._key(trial(), videos)
+    assert trials._key((CHANGES[change](trial()),), videos) != trials._key((trial(),), videos)
 
 
 @pytest.mark.parametrize(("video", "decides"), [(0, True), (13, True), (20, True), (16, False)])
 def test_a_trial_is_another_with_the_content_of_its_videos(video: int, decides: bool) -> None:
     own = trial(test=trial().test[1:])  # without video 16
-    before = trials._key(own, load())
+    before = trials._key((own,), load())
     brighter, longer = load(), load()
     brighter.features[video, 3, 2] += 1
     longer.rows[video]["n_frames"] += 1
-    assert (trials._key(own, brighter) != before) == decides
-    assert (trials._key(own, longer) != before) == decides
+    assert (trials._key((own,), brighter) != before) == decides
+    assert (trials._key((own,), longer) != before) == decides
 
 
 def test_a_name_decides_nothing_nor_does_a_modality_that_is_not_there() -> None:
     image, both = (load().only(["image"]), load())
     renamed = trial(replace(FULL, name="another"))
-    assert trials._key(renamed, both) == trials._key(trial(), both)
+    assert trials._key((renamed,), both) == trials._key((trial(),), both)
     only = Features(modalities=["image"], center=True, normalise="l2")
-    assert trials._key(trial(replace(FULL, features=only)), image) == trials._key(trial(), image)
+    assert trials._key((trial(replace(FULL, features=only)),), image) == trials._key(
+        (trial(),), image
+    )
 
 
 def test_runs_are_those_of_training_by_hand(runtime: Runtime) -> None:
@@ -228,3 +230,44 @@ def test_worker_processes_change_no_bit(runtime: Runtime, monkeypatch: pytest.Mo
     elsewhere = runtime.model_copy(update={"store": f"{runtime.store}-2", "timeout_s": 0.001})
     there = trials.run(wanted, load, elsewhere)  # a video's time limit is not a trial's
     assert all(same(one, two) for one, two in zip(here, there, strict=True))
+
+
+def test_seeds_of_a_variant_on_the_same_videos_make_a_group() -> None:
+    patient = replace(PLAIN, train=SHORT.model_copy(update={"patience": 1}))
+    core = FrozenCore(Path("elsewhere"), "digest", ("Fire",), ("core.",))
+    wanted = [
+        trial(FULL, 0),
+        trial(PLAIN, 0),
+        trial(FULL, 1),
+        trial(FULL, 2, test=(16,)),
+        trial(replace(FULL, name="twin"), 1),
+        trial(FULL, 3, watched=False),
+        trial(patient, 0),
+        trial(patient, 1),
+        trial(FULL, 4, core=core),
+        trial(FULL, 5, core=core),
+    ]
+    alone = [[number] for number in range(len(wanted))]
+    assert trials.grouped(wanted, stack=False) == alone
+    assert trials.grouped(wanted, stack=True) == [[0, 2, 4], [1], *alone[3:4], *alone[5:]]
+
+
+def test_seeds_trained_at_once_score_as_alone(runtime: Runtime, trained: list[str]) -> None:
+    still = replace(FULL, settings=refinevad(core={"label_probability": 0.0}))
+    wanted = [trial(still, 0), trial(still, 3), trial(replace(still, name="twin"), 3)]
+    together = trials.run(wanted, load, runtime, stack=True)
+    assert trained == []
+    assert len(stored(runtime)) == 1
+    assert [(runs[0].model, runs[0].seed) for runs in together] == [
+        ("all", 0),
+        ("all", 3),
+        ("twin", 3),
+    ]
+    alone = trials.run(wanted, load, runtime)
+    assert len(stored(runtime)) == 3  # one by one they are other trials: bits differ
+    for one, other in zip(together, alone, strict=True):
+        assert [run.checkpoint for run in one] == [run.checkpoint for run in other]
+        np.testing.assert_allclose(one[0].scores, other[0].scores, atol=1e-2)
+    assert np.abs(together[0][0].scores - together[1][0].scores).max() > 0.01
+    trials.run(wanted, load, runtime, stack=True)
+    assert len(stored(runtime)) == 3

@@ -6,7 +6,7 @@ from pipeline.training.frozen import FrozenCore
 from pipeline.training.predicting import predict, predict_prepared, prepare
 from pipeline.training.progress import Progress
 from pipeline.training.stacked import fit_stacked
-from pipeline.training.variants import train_variant
+from pipeline.training.variants import train_stacked, train_variant
 from pipeline.training.watching import Watcher, weights_of
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "predict",
     "predict_prepared",
     "prepare",
+    "train_stacked",
     "train_variant",
     "weights_of",
     "why_not",

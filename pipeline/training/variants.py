@@ -1,6 +1,6 @@
-"""Training a variant from nothing: built, fitted, watched."""
+"""Training a variant from nothing, with one seed or with several at once."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import torch
@@ -12,6 +12,7 @@ from pipeline.models.head import Head, Targets
 from pipeline.training.fitting import fit
 from pipeline.training.frozen import FrozenCore
 from pipeline.training.progress import Progress
+from pipeline.training.stacked import fit_stacked
 from pipeline.training.watching import Watcher
 
 
@@ -52,3 +53,30 @@ def train_variant(
         progress=progress,
     )
     return head, watcher
+
+
+def train_stacked(
+    variant: Variant,
+    train: VideoFeatures,
+    watched: Mapping[str, VideoFeatures],
+    *,
+    seeds: Sequence[int],
+    device: torch.device,
+) -> list[tuple[Head, Watcher]]:
+    """As `train_variant` with each of the seeds, their steps taken together (see `fit_stacked`)."""
+    heads = []
+    for seed in seeds:
+        torch.manual_seed(seed)
+        built = registry.build(variant.head, train.layout, variant.features, variant.settings)
+        heads.append(built)
+    watchers = [Watcher(head, watched, device) for head in heads]
+    fit_stacked(
+        heads,
+        train.features,
+        train.targets,
+        variant.train,
+        seeds=seeds,
+        device=device,
+        watchers=watchers,
+    )
+    return list(zip(heads, watchers, strict=True))
