@@ -12,16 +12,15 @@ from pipeline.errors import UserError
 from pipeline.features import VideoFeatures
 from pipeline.metrics.bootstrap import resample_weights
 from pipeline.metrics.frame import frame_metrics
-from pipeline.metrics.scored import Floats, Undefined, scored_videos
+from pipeline.metrics.paired import Measured, against
+from pipeline.metrics.scored import Floats, scored_videos
 from pipeline.metrics.summary import HEADLINE, over_seeds
-from pipeline.metrics.values import Name, Values
 from pipeline.metrics.video import video_auc
 from pipeline.models import registry
 from pipeline.score_table import Run
 from pipeline.training import why_not
 from pipeline.trials import Trial, seen
 
-Measured = Mapping[Name, Values]
 NO_TEST_VIDEO = "there is no usable test video"
 
 
@@ -121,21 +120,9 @@ def _entry(own: Mapping[int, Measured], reference: Mapping[int, Measured] | None
     """The metrics of a row's seeds, and their difference to the same seeds of the reference."""
     entry = over_seeds(list(own.values()))
     if reference is not None and reference is not own:
-        paired = [_difference(own[seed], reference[seed]) for seed in own]
-        for name, difference in over_seeds(paired).items():
+        for name, difference in against(own, reference).items():
             entry[name]["difference"] = difference
     return entry
-
-
-def _difference(own: Measured, reference: Measured) -> dict[Name, Values]:
-    found: dict[Name, Values] = {}
-    for name, values in own.items():
-        other = reference[name]
-        if isinstance(values, Undefined):
-            found[name] = values
-        else:
-            found[name] = other if isinstance(other, Undefined) else values - other
-    return found
 
 
 def n_parameters(variant: Variant, videos: VideoFeatures) -> int:

@@ -12,11 +12,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipeline import folds, score_table
+from pipeline import folds, score_table, tables
 from pipeline.config import Crossvalidate, Variant
 from pipeline.errors import UserError
 from pipeline.features import VideoFeatures
 from pipeline.metrics.bootstrap import resample_weights
+from pipeline.metrics.paired import Measured, against
 from pipeline.metrics.ranking import PairCounts, PrecisionRecall
 from pipeline.metrics.scored import Floats, FrameCounts, bag_score, scored_videos
 from pipeline.metrics.summary import over_seeds
@@ -25,19 +26,6 @@ from pipeline.trials import Trial
 
 Labels = npt.NDArray[np.bool_]
 METRICS = ("video_auc", "video_ap")
-SCORES = pa.schema(
-    [
-        pa.field(name, kind, nullable=False)
-        for name, kind in (
-            ("model", pa.string()),
-            ("seed", pa.int32()),
-            ("fold", pa.int16()),
-            ("video_id", pa.string()),
-            ("abnormal", pa.bool_()),
-            ("score", pa.float64()),
-        )
-    ]
-)
 
 
 @dataclass(frozen=True)
@@ -123,19 +111,29 @@ def joined(tried: Sequence[tuple[Trial, score_table.Run]], videos: VideoFeatures
     return [Run(model, seed, scores) for (model, seed), scores in runs.items()]
 
 
-def summary(runs: Sequence[Run], plan: Plan, resamples: int) -> dict[str, Any]:
+def summary(
+    runs: Sequence[Run], plan: Plan, resamples: int, reference: str | None = None
+) -> dict[str, Any]:
     """Plain JSON: `models.<model>.<metric>` of the joined folds, and what it rests on.
 
     Each metric has its mean and sample standard deviation over seeds, a bootstrap interval over
-    videos, and the values by seed and by fold (null for a fold of one kind of video alone).
+    videos, and the values by seed and by fold (null for a fold of one kind of video alone);
+    its `difference` to the model named `reference` has the same, on the same resamples.
     """
     weights = resample_weights(plan.abnormal, resamples)
     parts = np.array([plan.fold == number for number in range(plan.n_folds)], dtype=float)
     models: dict[str, dict[str, Any]] = {}
-    for model in dict.fromkeys(run.model for run in runs):
-        own = [_units(run, plan) for run in runs if run.model == model]
-        models[model] = over_seeds([_metrics(units, weights) for units in own])
-        by_fold = [_metrics(units, parts) for units in own]
+    measured: dict[str, dict[int, Measured]] = {}
+    for run in runs:
+        of_model = measured.setdefault(run.model, {})
+        of_model[run.seed] = _metrics(_units(run, plan), weights)
+    for model, own in measured.items():
+        models[model] = over_seeds(list(own.values()))
+        if reference in measured and model != reference:
+            for name, difference in against(own, measured[reference]).items():
+                models[model][name]["difference"] = difference
+        of_seeds = [_units(run, plan) for run in runs if run.model == model]
+        by_fold = [_metrics(units, parts) for units in of_seeds]
         for name, entry in models[model].items():
             entry["per_fold"] = [
                 [None if np.isnan(value) else float(value) for value in found[(name,)]]
@@ -143,6 +141,7 @@ def summary(runs: Sequence[Run], plan: Plan, resamples: int) -> dict[str, Any]:
             ]
     return {
         "models": models,
+        "reference": reference,
         "n_videos": len(plan.video_ids),
         "n_abnormal": int(plan.abnormal.sum()),
         "folds": np.bincount(plan.fold).tolist(),
@@ -164,7 +163,7 @@ def _metrics(units: FrameCounts, weights: Floats) -> dict[Name, Floats]:
 
 
 def scores_table(runs: Sequence[Run], plan: Plan) -> pa.Table:
-    """All out-of-fold scores, schema `SCORES`, a row a head, seed and video."""
+    """All out-of-fold scores, schema `tables.FOLD_SCORES`, a row a head, seed and video."""
     n_videos = len(plan.video_ids)
     columns = [
         np.repeat([run.model for run in runs], n_videos),
@@ -174,20 +173,28 @@ def scores_table(runs: Sequence[Run], plan: Plan) -> pa.Table:
         np.tile(plan.abnormal, len(runs)),
         np.concatenate([run.scores for run in runs]),
     ]
-    arrays = [pa.array(values, field.type) for values, field in zip(columns, SCORES, strict=True)]
-    return pa.Table.from_arrays(arrays, schema=SCORES)
+    arrays = [
+        pa.array(values, field.type)
+        for values, field in zip(columns, tables.FOLD_SCORES, strict=True)
+    ]
+    return pa.Table.from_arrays(arrays, schema=tables.FOLD_SCORES)
 
 
 def as_text(result: dict[str, Any]) -> str:
     """`summary`'s metrics as a table for the terminal."""
-    lines = [f"{'':32}" + "".join(f"{name:>18}" for name in METRICS)]
+    lines = [f"{'':40}" + "".join(f"{name:>24}" for name in METRICS)]
     for model, values in result["models"].items():
         cells = [f"{values[name]['mean']:.3f} ± {values[name]['std']:.3f}" for name in METRICS]
-        lines.append(f"{model:32}" + "".join(f"{cell:>18}" for cell in cells))
+        lines.append(f"{model:40}" + "".join(f"{cell:>24}" for cell in cells))
         bounds = [values[name].get("interval") for name in METRICS]
         if all(bounds):
             texts = [f"{low:.3f} to {high:.3f}" for low, high in bounds]
-            lines.append(f"{'  95 % interval over videos':32}" + "".join(f"{t:>18}" for t in texts))
+            lines.append(f"{'  95 % interval over videos':40}" + "".join(f"{t:>24}" for t in texts))
+        if "difference" in values[METRICS[0]]:
+            texts = [_ahead(values[name]["difference"]) for name in METRICS]
+            lines.append(
+                f"{'  minus ' + result['reference']:40}" + "".join(f"{t:>24}" for t in texts)
+            )
     grouped = sum(len(group) for group in result["near_duplicates"])
     lines.append(
         f"{result['n_videos']} training videos ({result['n_abnormal']} abnormal) in "
@@ -195,3 +202,9 @@ def as_text(result: dict[str, Any]) -> str:
         "groups of near-duplicates, each in one fold"
     )
     return "\n".join(lines)
+
+
+def _ahead(difference: dict[str, Any]) -> str:
+    bounds = difference.get("interval")
+    within = f" [{bounds[0]:+.3f}, {bounds[1]:+.3f}]" if bounds else ""
+    return f"{difference['mean']:+.3f}{within}"

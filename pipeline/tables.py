@@ -104,6 +104,14 @@ FLOORS = _schema(
     ("mean_brightness", pa.float32()),
     ("mean_motion", pa.float32()),
 )
+FOLD_SCORES = _schema(
+    ("model", pa.string()),
+    ("seed", pa.int32()),
+    ("fold", pa.int16()),
+    ("video_id", pa.string()),
+    ("abnormal", pa.bool_()),
+    ("score", pa.float64()),
+)
 TRIAL = _schema(
     ("seed", pa.int32()),
     ("checkpoint", pa.string()),

@@ -22,17 +22,18 @@ def main(dataset: str) -> str:
     plan = crossvalidation.plan(videos, params.crossvalidate)
     shared = params.heads, params.features, params.train
     variants = [config.of_head(name, *shared) for name in params.models] + [
-        config.of_row(name, params.ablation.rows[name], *shared)
-        for name in params.crossvalidate.rows
+        config.of_row(name, row, *shared) for name, row in params.crossvalidate.rows.items()
     ]
     wanted = crossvalidation.trials(plan, variants, params.seeds)
     load = partial(_training_videos, layout, params.features.modalities, expected)
     tried = [found for (found,) in trials.run(wanted, load, params.runtime, videos=videos)]
     runs = crossvalidation.joined(list(zip(wanted, tried, strict=True)), videos)
-    result = crossvalidation.summary(runs, plan, params.evaluate.resamples)
+    result = crossvalidation.summary(
+        runs, plan, params.evaluate.resamples, params.crossvalidate.reference
+    )
     write_json(layout.crossvalidation, result)
     table = crossvalidation.scores_table(runs, plan)
-    tables.write(table, layout.crossvalidation_scores, crossvalidation.SCORES)
+    tables.write(table, layout.crossvalidation_scores, tables.FOLD_SCORES)
     print(crossvalidation.as_text(result))
     return f"{layout.crossvalidation}: {len(runs)} runs of {plan.n_folds} folds"
 

@@ -25,8 +25,8 @@ def _one_thread() -> None:
 
 
 def settings(**changes: Any) -> Crossvalidate:
-    values = {"datasets": [], "folds": 4, "near_duplicates": None, **changes}
-    return Crossvalidate.model_validate(values)
+    values = {"datasets": [], "reference": None, "rows": {}, "folds": 4, "near_duplicates": None}
+    return Crossvalidate.model_validate(values | changes)
 
 
 def numbered(categories: list[list[str]]) -> VideoFeatures:
@@ -181,9 +181,26 @@ def test_the_spread_is_over_seeds() -> None:
     assert found["std"] == pytest.approx((2 / 6) / 2**0.5)
 
 
+def test_differences_are_paired_by_seed_and_by_resample() -> None:
+    other = np.array([0.2, 0.1, 0.6, 0.4, 0.5])  # of 6 pairs: d > a, e > a
+    runs = [Run("x", 0, FIRST), Run("x", 1, SECOND), Run("y", 1, FIRST), Run("y", 0, other)]
+    found = summary(runs, PLAN, 100, "y")
+    assert "difference" not in found["models"]["y"]["video_auc"]
+    ahead = found["models"]["x"]["video_auc"]["difference"]
+    assert ahead["per_seed"] == pytest.approx([5 / 6 - 2 / 6, 5 / 6 - 5 / 6])
+    assert ahead["mean"] == pytest.approx(1 / 4)
+    alone = summary([Run("x", 0, FIRST), Run("y", 0, FIRST)], PLAN, 100, "y")
+    assert alone["models"]["x"]["video_auc"]["difference"]["interval"] == [0, 0]
+    text = crossvalidation.as_text(found)
+    low, high = ahead["interval"]
+    assert "minus y" in text
+    assert f"+0.250 [{low:+.3f}, {high:+.3f}]" in text
+    assert "minus" not in crossvalidation.as_text(summary(runs, PLAN, 100))
+
+
 def test_every_score_is_kept() -> None:
     table = crossvalidation.scores_table([Run("x", 0, FIRST), Run("y", 7, SECOND)], PLAN)
-    tables.check(table, crossvalidation.SCORES, "scores")
+    tables.check(table, tables.FOLD_SCORES, "scores")
     rows = table.to_pylist()
     assert len(rows) == 10
     assert rows[1] == {

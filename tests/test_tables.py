@@ -45,6 +45,14 @@ EXAMPLES = {
     },
     "FLOORS": {"snippet": 0, "mean_brightness": 3.5, "mean_motion": 0.0},
     "SKIPPED": {"video_id": "a", "stage": "decode", "error": "e"},
+    "FOLD_SCORES": {
+        "model": "base",
+        "seed": 0,
+        "fold": 4,
+        "video_id": "a",
+        "abnormal": True,
+        "score": 0.25,
+    },
     "TRIAL": {
         "seed": 2,
         "checkpoint": "best_on_test",

@@ -67,7 +67,7 @@ def test_every_row_of_params_is_another_variant() -> None:
     ],
 )
 def test_what_is_wrong_in_a_row_names_the_row(changes: dict[str, Any], reason: str) -> None:
-    with pytest.raises(UserError, match=rf"ablation\.rows: my row: {reason}"):
+    with pytest.raises(UserError, match=rf"^rows: my row: {reason}"):
         of_row("my row", row(**changes), *SHARED)
 
 
@@ -90,7 +90,17 @@ def write(path: Path, section: str, **changes: Any) -> Path:
         ("ablation", {"rows": {"all": {"published": {"demo": 88.89}}}}, "less than or equal to 1"),
         ("ablation", {"reference": "full"}, r"ablation: 'full' is not in `ablation\.rows`"),
         ("ablation", {"datasets": ["nowhere"]}, "ablation: 'nowhere' is not in `sources`"),
-        ("crossvalidate", {"rows": ["nothing"]}, "crossvalidate: 'nothing' is not in `ablation`"),
+        ("crossvalidate", {"reference": "rtfm"}, "crossvalidate.reference: 'rtfm' is not in"),
+        (
+            "crossvalidate",
+            {"reference": None, "rows": {"x": {"head": "rtfm"}}},
+            "crossvalidate.rows: x: there is no head",
+        ),
+        (
+            "crossvalidate",
+            {"reference": None, "rows": {"base": {}}},
+            "crossvalidate.rows: 'base' is the name of a",
+        ),
     ],
 )
 def test_an_ablation_that_cannot_be_had_is_refused_when_the_file_is_read(

@@ -11,7 +11,7 @@ from pipeline.config.heads import Heads
 from pipeline.config.section import Count, Name, Positive, Section, Share
 from pipeline.config.sources import Fraction, Source
 from pipeline.config.training import Train
-from pipeline.config.variants import Ablation, of_row
+from pipeline.config.variants import Ablation, Row, of_row
 from pipeline.errors import UserError
 
 
@@ -26,11 +26,13 @@ class Evaluate(Section):
 class Crossvalidate(Section):
     """Cross-validation over a dataset's training videos; `near_duplicates` is a cosine.
 
-    `rows` names rows of the ablation that are cross-validated beside the heads.
+    `rows` are cross-validated beside the heads of `models`; `reference` names one of either, which
+    the others are compared with.
     """
 
     datasets: list[Name]
-    rows: Annotated[list[str], Field(default=[])]
+    reference: str | None
+    rows: dict[str, Row]
     folds: Annotated[int, Field(ge=2)]
     near_duplicates: Fraction | None
 
@@ -107,7 +109,9 @@ class Params(Section):
         _require(self.datasets, list(self.sources), "datasets", "sources")
         _require(self.models, list(Heads.model_fields), "models", "heads")
         _require(self.crossvalidate.datasets, list(self.sources), "crossvalidate", "sources")
-        _require(self.crossvalidate.rows, list(self.ablation.rows), "crossvalidate", "ablation")
+        if self.crossvalidate.reference is not None:
+            known = [*self.models, *self.crossvalidate.rows]
+            _require([self.crossvalidate.reference], known, "crossvalidate.reference", "models")
         _require(self.ablation.datasets, list(self.sources), "ablation", "sources")
         _require([self.ablation.reference], list(self.ablation.rows), "ablation", "ablation.rows")
         named = [name for pair in self.transfer.pairs for name in (pair.source, pair.target)]
@@ -129,16 +133,21 @@ class Params(Section):
 
     @model_validator(mode="after")
     def _rows_can_be_trained(self) -> Self:
-        for name, row in self.ablation.rows.items():
-            _require(list(row.published), list(self.sources), f"ablation.rows: {name}", "sources")
+        self._check_rows("ablation", self.ablation.rows)
+        self._check_rows("crossvalidate", self.crossvalidate.rows)
+        return self
+
+    def _check_rows(self, section: str, rows: dict[str, Row]) -> None:
+        for name, row in rows.items():
+            where = f"{section}.rows: {name}"
+            _require(list(row.published), list(self.sources), where, "sources")
             if name in Heads.model_fields:
-                raise ValueError(f"ablation.rows: '{name}' is the name of a head; rename the row")
+                raise ValueError(f"{section}.rows: '{name}' is the name of a head; rename the row")
             try:
                 settings = of_row(name, row, self.heads, self.features, self.train).settings
             except UserError as error:
-                raise ValueError(str(error)) from None
-            _check_top_k(settings, self.decode, f"ablation.rows: {name}: settings")
-        return self
+                raise ValueError(f"{section}.{error}") from None
+            _check_top_k(settings, self.decode, f"{where}: settings")
 
     @model_validator(mode="after")
     def _caption_frames_are_there(self) -> Self:

@@ -16,7 +16,7 @@ Changes = Annotated[dict[str, Any], Field(default={})]
 
 
 class Row(Section):
-    """A row of the ablation: a head, and what is changed of it, of its input, of its training.
+    """A row of a table: a head, and what is changed of it, of its input, of its training.
 
     `published` is the frame AUC that a paper gives for the row, by the name of the dataset; it
     is shown beside ours and decides nothing.
@@ -69,7 +69,7 @@ def of_row(name: str, row: Row, heads: Heads, features: Features, train: Train) 
     """A row of the ablation; raises `UserError` naming the row and what is wrong in it."""
     if row.head not in Heads.model_fields:
         known = ", ".join(Heads.model_fields)
-        raise UserError(f"ablation.rows: {name}: there is no head '{row.head}' (known: {known})")
+        raise UserError(f"rows: {name}: there is no head '{row.head}' (known: {known})")
     settings = _changed(getattr(heads, row.head).model_dump(), row.settings)
     try:
         return Variant(
@@ -83,7 +83,7 @@ def of_row(name: str, row: Row, heads: Heads, features: Features, train: Train) 
         problem = error.errors()[0]
         where = ".".join(map(str, problem["loc"]))
         raise UserError(
-            f"ablation.rows: {name}: {where}: {problem['msg']}, found {problem['input']!r}"
+            f"rows: {name}: {where}: {problem['msg']}, found {problem['input']!r}"
         ) from None
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from pipeline import crossvalidation, tables
+from pipeline import tables
 from pipeline.errors import UserError
 from stages import crossvalidate
 from tests.params import write_params
@@ -32,7 +32,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         models=["base"],
         seeds=[0, 1],
         train={"epochs": 1, "batch_size": 4},
-        crossvalidate={"folds": 3, "near_duplicates": 0.99},
+        crossvalidate={"reference": None, "rows": {}, "folds": 3, "near_duplicates": 0.99},
     )
     in_this_process(monkeypatch)
     return tmp_path
@@ -47,7 +47,7 @@ def test_every_training_video_is_scored_and_no_test_video(
     assert result["n_abnormal"] == 9
     assert result["folds"] == [6, 6, 6]
     assert len(result["models"]["base"]["video_auc"]["per_seed"]) == 2
-    scores = tables.read(OWN.crossvalidation_scores, crossvalidation.SCORES).to_pandas()
+    scores = tables.read(OWN.crossvalidation_scores, tables.FOLD_SCORES).to_pandas()
     scored = [f"v{video:02}" for video in range(N) if split_of(video) != "test"]
     for _, own in scores.groupby("seed"):
         assert own["video_id"].tolist() == scored
@@ -55,17 +55,15 @@ def test_every_training_video_is_scored_and_no_test_video(
     assert "18 training videos (9 abnormal) in 3 folds" in capsys.readouterr().out
 
 
-def test_rows_of_the_ablation_stand_beside_the_heads(repository: Path) -> None:
-    rows = {"all": {}, "wide": {"head": "base", "settings": {"width": 9}}}
-    write_params(
-        Path("params.yaml"),
-        ablation={"rows": rows | {"same": {"head": "base"}}},
-        crossvalidate={"rows": ["wide", "same"]},
-    )
+def test_rows_stand_beside_the_heads(repository: Path) -> None:
+    rows = {"wide": {"head": "base", "settings": {"width": 9}}, "same": {"head": "base"}}
+    write_params(Path("params.yaml"), crossvalidate={"reference": "wide", "rows": rows})
     crossvalidate.main("own")
     models = json.loads(OWN.crossvalidation.read_text())["models"]
     assert list(models) == ["base", "wide", "same"]
     assert models["same"] == models["base"] != models["wide"]
+    assert "difference" in models["same"]["video_auc"]
+    assert "difference" not in models["wide"]["video_auc"]
     trained = list(Path("data/.pieces/trials").rglob("*.parquet"))
     assert len(trained) == 2 * 2 * 3  # variants, seeds, folds
 
