@@ -17,6 +17,7 @@ from pipeline.metrics.scored import Floats, scored_videos
 from pipeline.metrics.summary import HEADLINE, over_seeds
 from pipeline.metrics.video import video_auc
 from pipeline.models import registry
+from pipeline.models.head import Targets
 from pipeline.score_table import Run
 from pipeline.training import why_not
 from pipeline.trials import Trial, seen
@@ -30,11 +31,11 @@ def why_absent(variant: Variant, videos: VideoFeatures) -> str | None:
         seen(variant, videos)
     except UserError as error:
         return str(error)
-    if reason := why_not(videos.split("train").targets):
+    if reason := why_not(Targets.of(videos.labels[videos.numbers("train")])):
         return f"not trained: {reason}"
-    if not videos.split("test").rows:
+    if not videos.numbers("test"):
         return NO_TEST_VIDEO
-    if variant.train.patience and not videos.split("validation").rows:
+    if variant.train.patience and not videos.numbers("validation"):
         return "train.patience needs validation videos, and there are none"
     return None
 
@@ -45,8 +46,7 @@ def trials(variants: Sequence[Variant], seeds: Sequence[int], videos: VideoFeatu
     So a row that changes nothing has the scores of that stage's heads, to the last bit.
     """
     train, validation, test = (
-        tuple(i for i, row in enumerate(videos.rows) if row["split"] == split)
-        for split in ("train", "validation", "test")
+        tuple(videos.numbers(split)) for split in ("train", "validation", "test")
     )
     return [
         Trial(variant, seed, train, test, validation=validation)
@@ -95,7 +95,7 @@ def table(
                 if name == variant.name
             },
         }
-    counts = {"n_train": len(videos.split("train").rows), "n_test": len(test.rows)}
+    counts = {"n_train": len(videos.numbers("train")), "n_test": len(test.rows)}
     return {"reference": settings.reference, "note": "", **counts, "rows": rows}
 
 
@@ -127,7 +127,7 @@ def _entry(own: Mapping[int, Measured], reference: Mapping[int, Measured] | None
 
 def n_parameters(variant: Variant, videos: VideoFeatures) -> int:
     """How many numbers training may change."""
-    layout = videos.only(seen(variant, videos)).layout
+    layout = videos.layout.only(seen(variant, videos))
     head = registry.build(variant.head, layout, variant.features, variant.settings)
     return sum(part.numel() for part in head.parameters() if part.requires_grad)
 

@@ -13,24 +13,50 @@ CHECKPOINTS = {
     "best_on_validation": "Best epoch on validation videos",
     "best_on_test": "Best epoch on the test videos, as most papers choose it: optimistic",
 }
+CHOSEN_ON_TEST = "best_on_test"
 ABOUT = ("mean", "std", "low", "high")
 
 
-def excludes_zero(difference: dict[str, Any] | None) -> bool:
-    """Whether the interval of a difference lies on one side of 0."""
+def shown_difference(entry: Mapping[str, Any], checkpoint: str) -> dict[str, Any] | None:
+    """A metric's difference to the reference row, as it may be shown; None where there is none.
+
+    Without its interval where the epoch was chosen on the same videos: that knows nothing of the
+    choice, and would mark what was picked.
+    """
+    found = entry.get("difference")
+    if found is None or found["mean"] is None:
+        return None
+    hidden = {"interval"} if checkpoint == CHOSEN_ON_TEST else set()
+    return {name: value for name, value in found.items() if name not in hidden}
+
+
+def excludes_zero(difference: Mapping[str, Any] | None) -> bool:
+    """Whether the interval of a difference lies on one side of 0; False where it has none."""
     low, high = (difference or {}).get("interval") or (0.0, 0.0)
     return bool(low > 0 or high < 0)
 
 
+def about_stars(result: Mapping[str, Any]) -> str:
+    """What a star says and what it does not; empty where no row can have one."""
+    rows, reference = result["rows"], result["reference"]
+    n_rows = sum(name != reference and "reason" not in row for name, row in rows.items())
+    if not n_rows or "reason" in rows.get(reference, {"reason": ""}):
+        return ""
+    return (
+        "A star: the 95 % bootstrap interval of the difference over test videos excludes 0. Of "
+        f"{n_rows} row{'s' if n_rows > 1 else ''} without any effect, about one in twenty would "
+        "get a star by chance in each column; other seeds and other training videos would move a "
+        "difference too. Where the epoch was chosen on the test videos, nothing is marked."
+    )
+
+
 def how_to_read(result: dict[str, Any]) -> str:
     """What the numbers are, in words."""
-    n_rows = len(result["rows"])
-    return (
+    what = (
         f"Mean ± standard deviation over seeds on {result['n_test']} test videos, then the "
-        f"difference to '{result['reference']}', seed by seed. A star: its 95 % bootstrap interval "
-        f"over test videos excludes 0, which of {max(0, n_rows - 1)} rows without any effect about "
-        "one in twenty would show too. Other training videos may move a difference further."
+        f"difference to '{result['reference']}', seed by seed."
     )
+    return " ".join([what, about_stars(result)]).strip()
 
 
 def changes(row: Mapping[str, Any]) -> str:
@@ -114,15 +140,16 @@ def _numbers(name: str, entry: dict[str, Any] | None) -> dict[str, float]:
 
 def _line(name: str, row: dict[str, Any], checkpoint: str) -> list[str]:
     entry = row.get("checkpoints", {}).get(checkpoint, {})
-    return [name, *(_cell(entry.get(metric, {"mean": None})) for metric in HEADLINE)]
+    return [name, *(_cell(entry.get(metric, {"mean": None}), checkpoint) for metric in HEADLINE)]
 
 
-def _cell(entry: dict[str, Any]) -> str:
+def _cell(entry: dict[str, Any], checkpoint: str) -> str:
     if entry["mean"] is None:
         return "n/a"
     spread = f" ± {entry['std']:.3f}" if len(entry["per_seed"]) > 1 else ""
-    text, difference = f"{entry['mean']:.3f}{spread}", entry.get("difference")
-    if difference is None or difference["mean"] is None:
+    text = f"{entry['mean']:.3f}{spread}"
+    difference = shown_difference(entry, checkpoint)
+    if difference is None:
         return text
     return f"{text} {difference['mean']:+.3f}{'*' if excludes_zero(difference) else ''}"
 

@@ -136,16 +136,21 @@ def temporaries(folder: Path, *, below: bool = True) -> Iterator[Path]:
             folders.clear()
 
 
-def sweep(folder: Path, *, below: bool = True) -> int:
-    """Remove temporary files that dead processes of this host left in `folder`, and `below` it.
+def abandoned(folder: Path, *, below: bool = True) -> Iterator[Path]:
+    """Temporary files that dead processes of this host left in `folder`, and `below` it.
 
-    Returns how many were removed. Files of other hosts and of live processes stay,
-    so that several machines may write to one folder.
+    None of other hosts and of live processes, so that several machines may write to one folder.
     """
-    removed = 0
     for path in temporaries(folder, below=below):
         match = _TEMPORARY.match(path.name)
         if match and match["host"] == _host() and not _alive(int(match["pid"])):
-            _remove(path)
-            removed += 1
+            yield path
+
+
+def sweep(folder: Path, *, below: bool = True) -> int:
+    """Remove what `abandoned` finds; returns how many files these were."""
+    removed = 0
+    for path in abandoned(folder, below=below):
+        _remove(path)
+        removed += 1
     return removed

@@ -184,7 +184,7 @@ def as_text(result: dict[str, Any]) -> str:
     """`summary`'s metrics as a table for the terminal."""
     lines = [f"{'':40}" + "".join(f"{name:>24}" for name in METRICS)]
     for model, values in result["models"].items():
-        cells = [f"{values[name]['mean']:.3f} ± {values[name]['std']:.3f}" for name in METRICS]
+        cells = [_cell(values[name]) for name in METRICS]
         lines.append(f"{model:40}" + "".join(f"{cell:>24}" for cell in cells))
         bounds = [values[name].get("interval") for name in METRICS]
         if all(bounds):
@@ -202,6 +202,11 @@ def as_text(result: dict[str, Any]) -> str:
         "groups of near-duplicates, each in one fold"
     )
     return "\n".join(lines)
+
+
+def _cell(entry: dict[str, Any]) -> str:
+    spread = f" ± {entry['std']:.3f}" if len(entry["per_seed"]) > 1 else ""
+    return f"{entry['mean']:.3f}{spread}"
 
 
 def _ahead(difference: dict[str, Any]) -> str:

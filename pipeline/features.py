@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -25,19 +25,41 @@ class VideoFeatures:
     rows: list[dict[str, Any]]
     layout: FeatureLayout
 
-    @cached_property
-    def digests(self) -> list[str]:
-        """A digest of each video: of all that a head learns from it or is judged by."""
-        return [self._digest(number) for number in range(len(self.rows))]
+    def numbers(self, *splits: str) -> list[int]:
+        """The numbers of the videos of one split, or of several, in their order."""
+        return [i for i, row in enumerate(self.rows) if row["split"] in splits]
 
-    def _digest(self, number: int) -> str:
-        row = self.rows[number]
-        judged = [row[name] for name in ("video_id", "split", "n_frames", "categories", "events")]
-        named = json.dumps([judged, self.layout.widths, self.layout.categories])
-        digest = hashlib.sha256(named.encode())
-        digest.update(self.features[number].numpy().tobytes())
-        digest.update(self.labels[number].numpy().tobytes())
-        return digest.hexdigest()
+    def learned_from(self, index: Sequence[int], modalities: Sequence[str]) -> str:
+        """A digest of all that a head of these modalities can learn from these videos in order."""
+        return self._digest(index, [self._labels, *(self._features[name] for name in modalities)])
+
+    def judged_by(self, index: Sequence[int], modalities: Sequence[str]) -> str:
+        """As `learned_from`, and of the frames, events and categories that it is judged by."""
+        own = [self._labels, self._judged, *(self._features[name] for name in modalities)]
+        return self._digest(index, own)
+
+    def _digest(self, index: Sequence[int], parts: Sequence[Sequence[str]]) -> str:
+        named = [self.layout.categories, [[part[i] for part in parts] for i in index]]
+        return _sha256(json.dumps(named).encode())
+
+    @cached_property
+    def _features(self) -> dict[str, list[str]]:
+        """By modality, a digest of each video's features."""
+        widths = self.layout.widths
+        parts = torch.split(self.features, list(widths.values()), -1)
+        return {
+            name: [f"{tuple(own.shape)} {_sha256(own.numpy().tobytes())}" for own in part]
+            for name, part in zip(widths, parts, strict=True)
+        }
+
+    @cached_property
+    def _labels(self) -> list[str]:
+        return [_sha256(own.numpy().tobytes()) for own in self.labels]
+
+    @cached_property
+    def _judged(self) -> list[str]:
+        names = ("video_id", "n_frames", "categories", "events")
+        return [_sha256(json.dumps([row[n] for n in names]).encode()) for row in self.rows]
 
     def select(self, index: Sequence[int]) -> Self:
         """The videos of these numbers, in the order given; a copy."""
@@ -55,22 +77,18 @@ class VideoFeatures:
 
         Raises `UserError` naming one that the dataset does not have.
         """
-        widths = self.layout.widths
-        for name in modalities:
-            if name not in widths:
-                raise UserError(f"there are no {name} features here (found: {', '.join(widths)})")
+        widths, layout = self.layout.widths, self.layout.only(modalities)
         if list(modalities) == list(widths):
             return self
         parts = dict(
             zip(widths, torch.split(self.features, list(widths.values()), -1), strict=True)
         )
-        layout = replace(self.layout, widths={name: widths[name] for name in modalities})
         chosen = torch.cat([parts[name] for name in modalities], dim=-1)
         return type(self)(chosen, self.labels, self.rows, layout)
 
     def split(self, *names: str) -> Self:
         """The videos of one split, or of several, in the same order."""
-        return self.select([i for i, row in enumerate(self.rows) if row["split"] in names])
+        return self.select(self.numbers(*names))
 
 
 def load(manifest: Path, modalities: Mapping[str, Path]) -> VideoFeatures:
@@ -118,3 +136,7 @@ def _labels(rows: list[dict[str, Any]], categories: list[str]) -> Tensor:
                 )
             labels[i, categories.index(name)] = 1
     return labels
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

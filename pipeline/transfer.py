@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import checkpoint, evaluation
+from pipeline.ablation import why_absent
 from pipeline.config import Evaluate, Variant
 from pipeline.errors import UserError
 from pipeline.features import VideoFeatures
@@ -23,6 +24,11 @@ ROWS = ("trained on target", "CORE frozen", "no training")
 METRICS = (*HEADLINE, "false_alarm_rate")
 
 
+def trained(folders: Mapping[tuple[str, int], Path]) -> dict[tuple[str, int], Path]:
+    """Those of the folders that hold a head, not the reason why there is none."""
+    return {key: own for key, own in folders.items() if checkpoint.why_untrained(own) is None}
+
+
 def trials(
     variants: Sequence[Variant],
     folders: Mapping[tuple[str, int], Path],
@@ -31,13 +37,14 @@ def trials(
 ) -> list[Trial]:
     """A trial for each head of the source (in `folders`, by name and seed) that has a CORE.
 
-    `what` of it is frozen: a key of `pipeline.training.frozen.PARTS`.
+    `what` of it is frozen: a key of `pipeline.training.frozen.PARTS`. There is none of a variant
+    that cannot be trained on the target's videos (see `reasons`), nor of an untrained source.
     """
     numbers = {
         split: tuple(i for i, row in enumerate(videos.rows) if row["split"] == split)
         for split in ("train", "validation", "test")
     }
-    cores = {key: FrozenCore.of(folder, what) for key, folder in folders.items()}
+    cores = {key: FrozenCore.of(folder, what) for key, folder in trained(folders).items()}
     return [
         Trial(
             variant,
@@ -49,8 +56,33 @@ def trials(
         )
         for variant in variants
         for (model, seed), core in cores.items()
-        if model == variant.name and core is not None
+        if model == variant.name and core is not None and why_absent(variant, videos) is None
     ]
+
+
+def reasons(
+    variants: Sequence[Variant],
+    videos: VideoFeatures,
+    at_source: Mapping[str, str],
+    at_target: Mapping[str, str],
+) -> dict[str, str]:
+    """Why rows of the table have no numbers, by row.
+
+    `at_source` and `at_target` say by head why none was trained there, and `videos` are the
+    target's, on which a head with the source's CORE is to be trained.
+    """
+    found: dict[str, str] = {}
+    for variant in variants:
+        name = variant.name
+        no_head = f"head of the source: {at_source[name]}" if name in at_source else None
+        has_core = hasattr(variant.settings, "core")
+        own = {
+            "trained on target": at_target.get(name),
+            "CORE frozen": (no_head or why_absent(variant, videos)) if has_core else None,
+            "no training": no_head,
+        }
+        found |= {f"{name}: {row}": reason for row, reason in own.items() if reason}
+    return found
 
 
 def check_fits(folder: Path, videos: VideoFeatures) -> None:
@@ -73,14 +105,19 @@ def named(runs: Sequence[Run], row: str) -> list[Run]:
     return [replace(run, model=f"{run.model}: {row}", category_prob=None) for run in runs]
 
 
-def summary(runs: Sequence[Run], videos: VideoFeatures, settings: Evaluate) -> dict[str, Any]:
-    """`{row: {checkpoint: {metric: {mean, std, per_seed, interval}}}}` on the test videos."""
+def summary(
+    runs: Sequence[Run], without: Mapping[str, str], videos: VideoFeatures, settings: Evaluate
+) -> dict[str, Any]:
+    """`{row: {checkpoint: {metric: {mean, std, per_seed, interval}}}}` on the test videos.
+
+    Rows that have no runs are `{row: {"reason": text}}` (see `reasons`).
+    """
     test = videos.split("test").rows
     found = evaluation.metrics_of(runs, test, videos.layout.categories, settings)
-    return {
-        row: {name: {metric: values[metric] for metric in METRICS} for name, values in own.items()}
-        for row, own in sorted(found.items(), key=lambda entry: _place(entry[0]))
-    }
+    rows: dict[str, Any] = {row: {"reason": reason} for row, reason in without.items()}
+    for row, own in found.items():
+        rows[row] = {name: {key: values[key] for key in METRICS} for name, values in own.items()}
+    return {row: rows[row] for row in sorted(rows, key=_place)}
 
 
 def _place(row: str) -> tuple[str, int]:
@@ -95,6 +132,9 @@ def as_text(result: Mapping[str, Any]) -> str:
         f"{'':44}" + "".join(f"{name:>18}" for name in HEADLINE),
     ]
     for row, checkpoints in result["rows"].items():
+        if "reason" in checkpoints:
+            lines.append(f"{row}: not available: {checkpoints['reason']}")
+            continue
         for name, values in checkpoints.items():
             cells = [_cell(values[metric]) for metric in HEADLINE]
             lines.append(f"{f'{row}, {name}':44}" + "".join(f"{cell:>18}" for cell in cells))
@@ -102,4 +142,7 @@ def as_text(result: Mapping[str, Any]) -> str:
 
 
 def _cell(entry: Mapping[str, Any]) -> str:
-    return "-" if entry["mean"] is None else f"{entry['mean']:.3f} ± {entry['std']:.3f}"
+    if entry["mean"] is None:
+        return "-"
+    spread = f" ± {entry['std']:.3f}" if len(entry["per_seed"]) > 1 else ""
+    return f"{entry['mean']:.3f}{spread}"

@@ -30,12 +30,13 @@ def _ablate(params: config.Params, layout: Layout) -> dict[str, Any]:
     expected = made_by.features(
         params.clip, params.caption, params.text, params.source(layout.name).brings
     )
-    load = partial(_videos, layout, params.features.modalities, expected)
-    videos = load()
     variants = [
         config.of_row(name, row, params.heads, params.features, params.train)
         for name, row in params.ablation.rows.items()
     ]
+    modalities = config.modalities_of(params.features, variants)
+    load = partial(_videos, layout, modalities, expected)
+    videos = load()
     absent = {variant.name: ablation.why_absent(variant, videos) for variant in variants}
     without = {name: reason for name, reason in absent.items() if reason is not None}
     trained = [variant for variant in variants if variant.name not in without]

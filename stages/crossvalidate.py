@@ -16,16 +16,19 @@ def main(dataset: str) -> str:
     layout = Layout(dataset)
     brings = params.source(dataset).brings
     expected = made_by.features(params.clip, params.caption, params.text, brings)
-    videos = _training_videos(layout, params.features.modalities, expected)
-    if not videos.rows:
-        raise UserError(f"{layout.manifest}: no usable training video to cross-validate on")
-    plan = crossvalidation.plan(videos, params.crossvalidate)
     shared = params.heads, params.features, params.train
     variants = [config.of_head(name, *shared) for name in params.models] + [
         config.of_row(name, row, *shared) for name, row in params.crossvalidate.rows.items()
     ]
+    modalities = config.modalities_of(params.features, variants)
+    load = partial(_training_videos, layout, modalities, expected)
+    videos = load()
+    if not videos.rows:
+        raise UserError(f"{layout.manifest}: no usable training video to cross-validate on")
+    # By what `features` names: a row that reads more changes no fold.
+    seen = trials.seen(variants[0], videos)
+    plan = crossvalidation.plan(videos.only(seen), params.crossvalidate)
     wanted = crossvalidation.trials(plan, variants, params.seeds)
-    load = partial(_training_videos, layout, params.features.modalities, expected)
     tried = [found for (found,) in trials.run(wanted, load, params.runtime, videos=videos)]
     runs = crossvalidation.joined(list(zip(wanted, tried, strict=True)), videos)
     result = crossvalidation.summary(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from pipeline import features, made_by
+from pipeline.errors import UserError
 from stages.layout import Layout
 
 STAGES = {"image": "clip", "text": "text"}  # what makes the table of each modality
@@ -14,8 +15,13 @@ def load(
     """The features of those of `modalities` that the dataset has, and what made their tables.
 
     `expected` says for each modality what must have (`made_by.features`). Raises `UserError` where
-    something else did.
+    something else did, or where the dataset was never listed.
     """
+    if not layout.manifest.exists():
+        raise UserError(
+            f"{layout.manifest} does not exist; run `dvc repro manifest@{layout.name}`, and name "
+            f"{layout.name} in `datasets` of params.yaml"
+        )
     paths = layout.feature_tables(modalities, expected)
     encoders = {
         name: made_by.check_table(

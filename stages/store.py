@@ -35,7 +35,7 @@ def show() -> str:
         said = "at work" if unused.in_use else used
         print(f"{stage:16}{held.n_pieces:8}{size:>12}{said:>8}  {newest if held.n_pieces else ''}")
         total += held.n_bytes
-    if states := [path.stat() for path in unfinished.files(root)]:
+    if states := [state for _, state in unfinished.files(root)]:
         n_bytes = sum(state.st_size for state in states)
         at = time.localtime(max(state.st_mtime for state in states))
         print(
@@ -55,8 +55,9 @@ def prune(older_than: float, stage: str | None, dry_run: bool) -> str:
     stages = [name for name in pieces.contents(root) if name not in UNNAMED]
     n_pieces = n_bytes = 0
     if stage in (None, UNFINISHED):
-        for path in unfinished.files(root, older_than=older_than * DAY):
-            n_pieces, n_bytes = n_pieces + 1, n_bytes + path.stat().st_size
+        age = max(older_than * DAY, unfinished.AT_WORK_S)
+        for path, state in unfinished.files(root, older_than=age):
+            n_pieces, n_bytes = n_pieces + 1, n_bytes + state.st_size
             if not dry_run:
                 path.unlink(missing_ok=True)
         if n_pieces:

@@ -31,7 +31,12 @@ def main(dataset: str, model: str, seed: int) -> str:
     settings = _model_config(params, videos, dataset, model, seed, encoders)
     torch.set_num_threads(params.train.threads)
     device = pick_device(params.runtime.device)
-    trained = [asdict(settings), videos.digests]
+    modalities = list(videos.layout.widths)
+    trained = [
+        asdict(settings),
+        videos.learned_from(videos.numbers("train"), modalities),
+        *(videos.judged_by(videos.numbers(name), modalities) for name in ("validation", "test")),
+    ]
     progress = training.Progress.of(Path(params.runtime.store), trained, device)
     head, watcher = training.train_variant(
         config.of_head(model, params.heads, params.features, params.train),

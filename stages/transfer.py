@@ -30,25 +30,28 @@ def main(source: str, target: str) -> str:
         {(m, seed): Layout(name).model(m, seed) for m in params.models for seed in params.seeds}
         for name in (target, source)
     )
-    for folder in foreign.values():
+    for folder in transfer.trained(foreign).values():
         transfer.check_fits(folder, videos)
-    scored, _ = scoring.score(foreign, test, device, encoders)  # first: it checks the encoders
+    # First: this checks the encoders.
+    scored, at_source = scoring.score(foreign, test, device, encoders)
+    trained, at_target = scoring.score(own, test, device, encoders)
     variants = [
         config.of_head(name, params.heads, params.features, params.train) for name in params.models
     ]
     wanted = transfer.trials(variants, foreign, videos, params.transfer.frozen)
     tried = trials.run(wanted, load, params.runtime, videos=videos)
     runs = [
-        *transfer.named(scoring.score(own, test, device, encoders)[0], "trained on target"),
+        *transfer.named(trained, "trained on target"),
         *transfer.named([run for found in tried for run in found], "CORE frozen"),
         *transfer.named([run for run in scored if run.checkpoint == "last"], "no training"),
     ]
+    without = transfer.reasons(variants, videos, at_source, at_target)
     result: dict[str, Any] = {
         "source": source,
         "target": target,
         "frozen": params.transfer.frozen,
         "n_test": len(test.rows),
-        "rows": transfer.summary(runs, videos, params.evaluate),
+        "rows": transfer.summary(runs, without, videos, params.evaluate),
     }
     write_json(layout.transfer(source), result)
     print(transfer.as_text(result))

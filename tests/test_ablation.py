@@ -218,6 +218,33 @@ def test_the_text_marks_what_is_sure(table: dict[str, Any]) -> None:
     assert cell in ablation_text.as_markdown(table)
 
 
+def test_nothing_is_sure_where_the_epoch_was_chosen_on_the_test_videos(
+    table: dict[str, Any],
+) -> None:
+    chosen = table["rows"]["plain"]["checkpoints"]["best_on_test"]
+    assert any(ablation_text.excludes_zero(entry["difference"]) for entry in chosen.values())
+    for entry in chosen.values():
+        shown = ablation_text.shown_difference(entry, "best_on_test")
+        assert shown == {k: v for k, v in entry["difference"].items() if k != "interval"}
+        assert ablation_text.shown_difference(entry, "last") == entry["difference"]
+    last, best = ablation_text.tables(table).split("Best epoch on the test videos")
+    assert "*" in last
+    assert "*" not in best
+    assert f"{chosen['frame_auc']['difference']['mean']:+.3f} |" in best
+
+
+def test_the_sentence_about_stars_counts_the_rows_that_can_have_one(table: dict[str, Any]) -> None:
+    assert "Of 1 row without" in ablation_text.about_stars(table)  # `tuned` is absent
+    more = table | {"rows": {**table["rows"], "x": {}, "y": {}}}
+    said = ablation_text.about_stars(more)
+    assert "Of 3 rows without" in said
+    assert "other seeds and other training videos would move a difference too" in said
+    assert said in ablation_text.how_to_read(more)
+    without = table["rows"] | {"all": {"reason": ABSENT}}
+    assert ablation_text.about_stars(table | {"rows": without}) == ""
+    assert ablation_text.about_stars(table | {"rows": {"all": {}}}) == ""
+
+
 def test_the_csv_has_every_number(table: dict[str, Any]) -> None:
     lines = list(csv.DictReader(io.StringIO(ablation_text.as_csv(table))))
     assert [(line["row"], line["checkpoint"]) for line in lines] == [
@@ -242,3 +269,16 @@ def test_a_dataset_that_is_not_named_says_where_to_name_it() -> None:
     for text in (ablation_text.tables(found), ablation_text.as_markdown(found)):
         assert "`ablation.datasets` in params.yaml does not name it" in text
     assert len(ablation_text.as_csv(found).splitlines()) == 1
+
+
+def test_looking_at_a_row_copies_no_feature(monkeypatch: pytest.MonkeyPatch) -> None:
+    videos = load()
+    image = replace(FULL, features=Features(modalities=["image"], center=True, normalise="l2"))
+
+    def refused(*_: Any) -> None:
+        raise AssertionError("features are copied")
+
+    monkeypatch.setattr(VideoFeatures, "select", refused)
+    monkeypatch.setattr(VideoFeatures, "only", refused)
+    assert ablation.why_absent(image, videos) is None
+    assert ablation.n_parameters(image, videos) < ablation.n_parameters(FULL, videos)

@@ -5,6 +5,7 @@ from ruamel.yaml import YAML
 
 from pipeline import config
 from pipeline.errors import UserError
+from tests.params import write_params
 
 PARAMS = Path(__file__).resolve().parents[1] / "params.yaml"
 
@@ -68,6 +69,38 @@ def test_an_impossible_combination_is_refused(
     path, _ = changed(tmp_path, old, new)
     with pytest.raises(UserError, match=reason):
         config.load(path)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "reason"),
+    [
+        ([("demo", "own")], None),
+        ([("demo", "own"), ("own", "demo")], None),
+        (
+            [("demo", "fights")],
+            r"transfer\.pairs: 'fights' is not in `datasets` \(known: demo, own",
+        ),
+        ([("fights", "demo")], r"transfer\.pairs: 'fights' is not in `datasets`"),
+        ([("own", "own")], r"transfer\.pairs: 'own' is source and target"),
+        ([("demo", "own"), ("demo", "own")], r"transfer\.pairs: demo to own stands there twice"),
+    ],
+)
+def test_pairs_that_cannot_be_tried_are_refused(
+    tmp_path: Path, pairs: list[tuple[str, str]], reason: str | None
+) -> None:
+    path = tmp_path / "params.yaml"
+    named = [{"source": source, "target": target} for source, target in pairs]
+    write_params(path, datasets=["demo", "own"], transfer={"pairs": named})
+    if reason is None:
+        assert len(config.load(path).transfer.pairs) == len(pairs)
+    else:
+        with pytest.raises(UserError, match=reason):
+            config.load(path)
+
+
+def test_one_line_swaps_the_dataset(tmp_path: Path) -> None:
+    path, _ = changed(tmp_path, "\ndatasets: [demo]", "\ndatasets: [own]")
+    assert config.load(path).ablation.datasets == ["demo"]
 
 
 def test_heads_must_divide_the_width(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Feature tables and manifest joined: order, intersection, labels, and what is refused."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from pipeline import tables
 from pipeline.errors import UserError
-from pipeline.features import load
+from pipeline.features import VideoFeatures, load
 from pipeline.models.head import FeatureLayout
 
 CATEGORIES = ["Fighting", "Fire", "Panic"]
@@ -160,21 +161,40 @@ def test_only_some_modalities_are_seen(manifest: Path, image: Path, text: Path) 
         videos.only(["image", "sound"])
 
 
-def test_digests_tell_videos_apart_by_what_heads_see(manifest: Path, image: Path) -> None:
+def test_digests_are_of_what_a_head_learns_and_of_what_judges_it(
+    manifest: Path, image: Path, text: Path
+) -> None:
+    def digests(change: Callable[[VideoFeatures], Any]) -> list[str]:
+        """Of videos b and c: of image alone, of both, and judged."""
+        videos = load(manifest, {"image": image, "text": text})
+        change(videos)
+        both = ["image", "text"]
+        learned = [videos.learned_from([1, 2], names) for names in (["image"], both)]
+        return [*learned, videos.judged_by([1, 2], both)]
+
+    whole = digests(lambda _: None)
+    assert len(set(whole)) == 3
+
+    def changed(change: Callable[[VideoFeatures], Any]) -> list[bool]:
+        return [one != two for one, two in zip(digests(change), whole, strict=True)]
+
+    assert changed(lambda _: None) == [False] * 3
+    assert changed(lambda v: v.features[1, 1, 2].add_(1e-6)) == [True, True, True]
+    assert changed(lambda v: v.features[2, 1, 3].add_(1e-6)) == [False, True, True]
+    assert changed(lambda v: v.features[0].add_(1)) == [False] * 3  # video a
+    assert changed(lambda v: v.labels[1, 1].add_(1)) == [True, True, True]
+    assert changed(lambda v: v.layout.categories.reverse()) == [True, True, True]
+    assert changed(lambda v: v.rows[1].update(split="train")) == [False] * 3
+    for judged in ({"n_frames": 77}, {"events": []}, {"categories": ["Fire"]}):
+        assert changed(lambda v, own=judged: v.rows[1].update(own)) == [False, False, True]
+
+
+def test_digests_are_of_videos_in_order(manifest: Path, image: Path) -> None:
     videos = load(manifest, {"image": image})
-    assert len(set(videos.digests)) == 3
-    assert videos.select([2, 0]).digests == [videos.digests[2], videos.digests[0]]
-    same = load(manifest, {"image": image})
-    assert same.digests == videos.digests
-    same = load(manifest, {"image": image})
-    same.features[1, 1, 2] += 1e-6
-    changed = [a != b for a, b in zip(same.digests, videos.digests, strict=True)]
-    assert changed == [False, True, False]
-    for name, value in (("split", "train"), ("categories", ["Fire"]), ("n_frames", 77)):
-        other = load(manifest, {"image": image})
-        other.rows[1][name] = value
-        changed = [a != b for a, b in zip(other.digests, videos.digests, strict=True)]
-        assert changed == [False, True, False], name
+    for name in ("learned_from", "judged_by"):
+        whole, chosen = getattr(videos, name), getattr(videos.select([2, 0]), name)
+        assert whole([0, 2], ["image"]) != whole([2, 0], ["image"])
+        assert chosen([1, 0], ["image"]) == whole([0, 2], ["image"])
 
 
 def test_no_common_video_is_an_error(manifest: Path, image: Path, tmp_path: Path) -> None:

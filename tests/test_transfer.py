@@ -56,10 +56,11 @@ def test_rows_stand_by_head_and_in_the_papers_order() -> None:
             "trained on target",
         ),
     ]
-    found = transfer.summary(runs, TEST, JUDGING)
+    found = transfer.summary(runs, {"other: no training": "no head"}, TEST, JUDGING)
     assert list(found) == [
         "base: trained on target",
         "base: no training",
+        "other: no training",
         "refinevad: trained on target",
         "refinevad: CORE frozen",
         "refinevad: no training",
@@ -75,8 +76,13 @@ def test_rows_stand_by_head_and_in_the_papers_order() -> None:
         assert len(own[name]["interval"]) == 2
     text = transfer.as_text({"source": "a", "target": "b", "n_test": 8, "rows": found})
     assert text.splitlines()[0] == "a -> b, 8 test videos"
-    assert f"{own['frame_auc']['mean']:.3f} ± 0.000" in text
-    assert len(text.splitlines()) == 2 + 6
+    assert f" {own['frame_auc']['mean']:.3f} " in text
+    assert "±" not in text  # of one seed each
+    own["frame_auc"] |= {"std": 0.0126, "per_seed": [0.1, 0.2]}
+    again = transfer.as_text({"source": "a", "target": "b", "n_test": 8, "rows": found})
+    assert f"{own['frame_auc']['mean']:.3f} ± 0.013" in again
+    assert "other: no training: not available: no head" in text.splitlines()
+    assert len(text.splitlines()) == 2 + 6 + 1
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
-"""Trials: found again by all that decides them and by nothing else, resumed, and bit-exact."""
+"""Trials: each done once, resumed, side by side, and bit-exact."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,10 @@ from pipeline.errors import UserError
 from pipeline.features import VideoFeatures
 from pipeline.score_table import Run
 from pipeline.training import FrozenCore, Progress, fitting, predict, train_variant
-from pipeline.trials import Trial
-from tests.models.toy import FEATURES, base, refinevad
+from pipeline.trials import trainer
+from tests.models.toy import base, refinevad
 from tests.runtime import RUNTIME
+from tests.training.test_frozen import source
 from tests.trying import FULL, N_TRAIN, PLAIN, SHORT, in_this_process, load, trial
 
 CPU = torch.device("cpu")
@@ -45,7 +45,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         names.append(variant.name)
         return train_variant(variant, *parts, **how)
 
-    monkeypatch.setattr(trials, "train_variant", noted)
+    monkeypatch.setattr(trainer, "train_variant", noted)
     return names
 
 
@@ -59,55 +59,6 @@ def same(one: list[Run], two: list[Run]) -> bool:
 
 def stored(runtime: Runtime) -> set[str]:
     return {path.stem for path in Path(runtime.store, "trials").rglob("*.parquet")}
-
-
-HINGE = replace(FULL, settings=refinevad(mil={"kind": "hinge"}))
-CHANGES: dict[str, Callable[[Trial], Trial]] = {
-    "settings": lambda t: replace(t, variant=HINGE),
-    "head": lambda t: replace(t, variant=PLAIN),
-    "features": lambda t: replace(
-        t, variant=replace(FULL, features=FEATURES.model_copy(update={"center": False}))
-    ),
-    "modalities": lambda t: replace(
-        t, variant=replace(FULL, features=FEATURES.model_copy(update={"modalities": ["text"]}))
-    ),
-    "train": lambda t: replace(
-        t, variant=replace(FULL, train=SHORT.model_copy(update={"lr": 1e-4}))
-    ),
-    "seed": lambda t: replace(t, seed=1),
-    "train videos": lambda t: replace(t, train=t.train[1:]),
-    "their order": lambda t: replace(t, train=t.train[::-1]),
-    "test videos": lambda t: replace(t, test=t.test[1:]),
-    "validation videos": lambda t: replace(t, validation=()),
-    "watched": lambda t: replace(t, watched=False),
-}
-
-
-@pytest.mark.parametrize("change", CHANGES)
-def test_a_trial_is_another_with_anything_that_decides_it(change: str) -> None:
-    videos = load()
-    assert trials._key((CHANGES[change](trial()),), videos) != trials._key((trial(),), videos)
-
-
-@pytest.mark.parametrize(("video", "decides"), [(0, True), (13, True), (20, True), (16, False)])
-def test_a_trial_is_another_with_the_content_of_its_videos(video: int, decides: bool) -> None:
-    own = trial(test=trial().test[1:])  # without video 16
-    before = trials._key((own,), load())
-    brighter, longer = load(), load()
-    brighter.features[video, 3, 2] += 1
-    longer.rows[video]["n_frames"] += 1
-    assert (trials._key((own,), brighter) != before) == decides
-    assert (trials._key((own,), longer) != before) == decides
-
-
-def test_a_name_decides_nothing_nor_does_a_modality_that_is_not_there() -> None:
-    image, both = (load().only(["image"]), load())
-    renamed = trial(replace(FULL, name="another"))
-    assert trials._key((renamed,), both) == trials._key((trial(),), both)
-    only = Features(modalities=["image"], center=True, normalise="l2")
-    assert trials._key((trial(replace(FULL, features=only)),), image) == trials._key(
-        (trial(),), image
-    )
 
 
 def test_runs_are_those_of_training_by_hand(runtime: Runtime) -> None:
@@ -132,6 +83,22 @@ def test_runs_are_those_of_training_by_hand(runtime: Runtime) -> None:
         assert probability is not None
         assert run.category_prob is not None
         assert np.array_equal(run.category_prob, probability.numpy())
+
+
+def test_runs_with_a_core_are_those_of_training_by_hand(runtime: Runtime, tmp_path: Path) -> None:
+    core = FrozenCore.of(source(tmp_path / "source", refinevad()), "core")
+    assert core is not None
+    videos = load()
+    (found, without) = trials.run([trial(FULL, core=core), trial(FULL)], load, runtime)
+    splits = {name: videos.split(name) for name in ("validation", "test")}
+    head, _ = train_variant(FULL, videos.split("train"), splits, seed=0, device=CPU, core=core)
+    scores, probability = predict(head, splits["test"].features, CPU)
+    assert probability is not None
+    assert np.array_equal(found[0].scores, scores.numpy())
+    assert found[0].category_prob is not None
+    assert np.array_equal(found[0].category_prob, probability.numpy())
+    assert found[0].category_prob.shape == (len(trial().test), len(core.categories))
+    assert not np.array_equal(without[0].scores, scores.numpy())
 
 
 def test_what_is_not_watched_has_the_last_epoch_alone(runtime: Runtime) -> None:
@@ -220,7 +187,7 @@ def test_worker_processes_change_no_bit(runtime: Runtime, monkeypatch: pytest.Mo
         threads.append(torch.get_num_threads())
         return train_variant(*parts, **how)
 
-    monkeypatch.setattr(trials, "train_variant", noted)
+    monkeypatch.setattr(trainer, "train_variant", noted)
     two = SHORT.model_copy(update={"threads": 2})
     trials.run([trial(replace(PLAIN, settings=base(width=4), train=two))], load, runtime)
     wanted = [trial(DROPPING), trial(DROPPING, 1), trial(PLAIN)]
@@ -233,8 +200,8 @@ def test_worker_processes_change_no_bit(runtime: Runtime, monkeypatch: pytest.Mo
 
 
 def test_seeds_of_a_variant_on_the_same_videos_make_a_group() -> None:
-    patient = replace(PLAIN, train=SHORT.model_copy(update={"patience": 1}))
     core = FrozenCore(Path("elsewhere"), "digest", ("Fire",), ("core.",))
+    patient = replace(PLAIN, train=SHORT.model_copy(update={"patience": 1}))
     wanted = [
         trial(FULL, 0),
         trial(PLAIN, 0),

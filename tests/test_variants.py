@@ -54,6 +54,22 @@ def test_every_row_of_params_is_another_variant() -> None:
     assert all(one not in found[:number] for number, one in enumerate(found))
 
 
+def test_losses_come_in_one_by_one_as_the_rows_of_the_papers_table_do() -> None:
+    rows = list(PARAMS.ablation.rows.items())[:5]
+    settings = [of_row(name, own, *SHARED).identity()["settings"] for name, own in rows]
+    assert [name for name, _ in rows][-1] == "all"
+    assert [own["category"]["weight"] > 0 for own in settings] == [False, False, True, True, True]
+    assert [own["gmm"]["weight"] > 0 for own in settings] == [False, False, False, False, True]
+
+
+def test_all_modalities_that_are_read_each_once_the_heads_own_first() -> None:
+    first = PARAMS.features.model_copy(update={"modalities": ["text"]})
+    rows = [row(), row(features={"modalities": ["image"]}), row(features={"center": False})]
+    variants = [of_row("x", own, PARAMS.heads, first, PARAMS.train) for own in rows]
+    assert config.modalities_of(first, variants) == ["text", "image"]
+    assert config.modalities_of(first, variants[:1]) == ["text"]
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [

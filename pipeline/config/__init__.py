@@ -50,7 +50,7 @@ from pipeline.config.sources import (
     XdViolenceSource,
 )
 from pipeline.config.training import Train
-from pipeline.config.variants import Ablation, Row, Variant, of_head, of_row
+from pipeline.config.variants import Ablation, Row, Variant, modalities_of, of_head, of_row
 
 __all__ = [
     "DEMO_CATEGORIES",
@@ -103,6 +103,7 @@ __all__ = [
     "XdViolenceSource",
     "head_settings",
     "load",
+    "modalities_of",
     "of_head",
     "of_row",
 ]

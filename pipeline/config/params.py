@@ -114,14 +114,25 @@ class Params(Section):
             _require([self.crossvalidate.reference], known, "crossvalidate.reference", "models")
         _require(self.ablation.datasets, list(self.sources), "ablation", "sources")
         _require([self.ablation.reference], list(self.ablation.rows), "ablation", "ablation.rows")
-        named = [name for pair in self.transfer.pairs for name in (pair.source, pair.target)]
-        _require(named, list(self.sources), "transfer.pairs", "sources")
         for key in ("datasets", "models", "seeds"):
             values = getattr(self, key)
             if len(set(values)) != len(values):
                 raise ValueError(f"{key}: {values} names something twice")
         if self.tsne.seed is not None and self.tsne.seed not in self.seeds:
             raise ValueError(f"tsne.seed: {self.tsne.seed} is not in `seeds` ({self.seeds})")
+        return self
+
+    @model_validator(mode="after")
+    def _pairs_can_be_tried(self) -> Self:
+        pairs = [(pair.source, pair.target) for pair in self.transfer.pairs]
+        for number, (source, target) in enumerate(pairs):
+            _require([source, target], self.datasets, "transfer.pairs", "datasets")
+            if source == target:
+                raise ValueError(
+                    f"transfer.pairs: '{source}' is source and target; name two datasets"
+                )
+            if (source, target) in pairs[:number]:
+                raise ValueError(f"transfer.pairs: {source} to {target} stands there twice")
         return self
 
     def source(self, dataset: str) -> Source:

@@ -1,6 +1,6 @@
 """A head with its settings, as something that can be trained; rows of an ablation as such."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -85,6 +85,12 @@ def of_row(name: str, row: Row, heads: Heads, features: Features, train: Train) 
         raise UserError(
             f"rows: {name}: {where}: {problem['msg']}, found {problem['input']!r}"
         ) from None
+
+
+def modalities_of(first: Features, variants: Sequence[Variant]) -> list[str]:
+    """All modalities that any of the variants reads, after those of `first`, each once."""
+    named = [*first.modalities, *(name for own in variants for name in own.features.modalities)]
+    return [str(name) for name in dict.fromkeys(named)]
 
 
 def _changed(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

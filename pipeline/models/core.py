@@ -30,7 +30,7 @@ def category_weights(probability: Tensor, threshold: float, *, top: bool = False
 
     A video above the threshold in no category gets zeros: it is normal by the absence of
     anomaly traits. With `top` the most probable of them alone counts: the hard classification
-    that the paper's ablation compares with.
+    that a row of the paper's ablation names, as we read it.
     """
     kept = probability > threshold  # (B, C)
     if top:

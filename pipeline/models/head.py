@@ -1,13 +1,15 @@
 """What every head is: the interface that training and evaluation know."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
 
 from pipeline.config import Features
+from pipeline.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,14 @@ class FeatureLayout:
     def width(self) -> int:
         """D, the width of the concatenated features."""
         return sum(self.widths.values())
+
+    def only(self, modalities: Sequence[str]) -> Self:
+        """Of these modalities alone, in this order; raises `UserError` naming one not there."""
+        for name in modalities:
+            if name not in self.widths:
+                found = ", ".join(self.widths)
+                raise UserError(f"there are no {name} features here (found: {found})")
+        return replace(self, widths={name: self.widths[name] for name in modalities})
 
 
 # What a head reads of N videos, computed once before training: tensors of leading size N.

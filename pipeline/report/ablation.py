@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pipeline.ablation_text import changes, excludes_zero
+from pipeline.ablation_text import about_stars, changes, excludes_zero, shown_difference
 from pipeline.metrics.summary import HEADLINE
 from pipeline.report.cells import Cell, Footnotes, three
 from pipeline.report.headline import GROUPS, METRICS
@@ -29,7 +29,6 @@ class AblationRow:
 
     name: str
     changes: str
-    parameters: str
     published: str
     cells: list[tuple[Cell, Difference]]
     footnote: int = 0
@@ -37,12 +36,12 @@ class AblationRow:
 
 @dataclass
 class Ablation:
-    """The whole table; without groups, `note` says why."""
+    """A table a checkpoint; without groups, `note` says why. `stars` says what a star means."""
 
     reference: str
     note: str
     n_test: int
-    n_rows: int
+    stars: str
     columns: list[str]
     has_published: bool
     groups: list[tuple[str, str, list[AblationRow]]] = field(default_factory=list)
@@ -57,7 +56,7 @@ def build(results: Results) -> Ablation:
         found["reference"],
         found["note"],
         found["n_test"],
-        len(rows),
+        about_stars(found),
         [METRICS[(name,)][0] for name in HEADLINE],
         any(row["published"] is not None for row in rows.values()),
     )
@@ -71,7 +70,8 @@ def build(results: Results) -> Ablation:
 
 def _row(name: str, row: Mapping[str, Any], checkpoint: str, notes: Footnotes) -> AblationRow:
     published = "" if row["published"] is None else three(row["published"])
-    about = (name, changes(row), f"{row.get('parameters', 0):,}", published)
+    size = f"; {row['parameters']:,} parameters" if "parameters" in row else ""
+    about = (name, changes(row) + size, published)
     if "reason" in row:
         return AblationRow(*about, [], notes.number(row["reason"]))
     entries = row["checkpoints"].get(checkpoint, {})
@@ -81,16 +81,16 @@ def _row(name: str, row: Mapping[str, Any], checkpoint: str, notes: Footnotes) -
             # the interval is that of the difference: a mean's own would be read for it
             (
                 replace(notes.cell(entries.get(metric)), interval=""),
-                _difference(entries.get(metric, {})),
+                _difference(entries.get(metric, {}), checkpoint),
             )
             for metric in HEADLINE
         ],
     )
 
 
-def _difference(entry: Mapping[str, Any]) -> Difference:
-    found = entry.get("difference")
-    if found is None or found["mean"] is None:
+def _difference(entry: Mapping[str, Any], checkpoint: str) -> Difference:
+    found = shown_difference(entry, checkpoint)
+    if found is None:
         return Difference()
     bounds = " to ".join(map(signed, found.get("interval", [])))
     return Difference(signed(found["mean"]), bounds, excludes_zero(found))

@@ -13,19 +13,18 @@ from typing import Any, Self
 
 import torch
 
-from pipeline import unfinished
-from pipeline.atomic import atomic_path
+from pipeline import code_digest, unfinished
+from pipeline.atomic import atomic_path, sweep
 
 State = dict[str, Any]
 DIGEST = hashlib.sha256().digest_size  # of the state, before it: torch.load checks no bytes
-VERSION = 1  # raise when the same run would go another way
 
 
 class Progress:
     """The state of one run at `path`; `key` is a digest of all that decides its result.
 
     It is written after an epoch when `every_s` seconds have passed since the last time: what is
-    lost by a kill is that long, and an epoch of a small head costs no write.
+    lost by a kill is at most that long and one epoch, and an epoch of a small head costs no write.
     """
 
     def __init__(self, path: Path, key: str, *, every_s: float = 10.0) -> None:
@@ -37,9 +36,11 @@ class Progress:
         """The progress, kept in a work store, of a run on a device.
 
         Plain values `trained` tell it from others: settings, seed, videos. What another version
-        of torch or of this code began, or another kind of device, is not gone on with.
+        of torch or other source code began, or another kind of device, is not gone on with.
+        What processes that are dead have left half written is removed.
         """
-        parts = [VERSION, torch.__version__, device.type, trained]
+        sweep(store / unfinished.FOLDER, below=False)
+        parts = [code_digest.of_training(), torch.__version__, device.type, trained]
         key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
         return cls(unfinished.path_of(store, key), key)
 

@@ -1,3 +1,6 @@
+import re
+
+from pipeline.ablation_text import about_stars
 from pipeline.report.ablation import build as ablation
 from pipeline.report.ablation import signed
 from pipeline.report.page import render
@@ -7,22 +10,24 @@ from .synthetic import ablation as numbers
 from .synthetic import build, null
 
 
-def table(page: Node) -> Node:
-    return page.find("table", "ablation")[0]
+def table(page: Node, number: int = 0) -> Node:
+    return page.find("table", "ablation")[number]
 
 
 def test_checkpoints_stand_apart_rows_in_order() -> None:
-    found = table(parse(render(build(ablation=numbers()))))
-    groups = found.find("tbody")
+    page = parse(render(build(ablation=numbers())))
+    groups = [body for own in page.find("table", "ablation") for body in own.find("tbody")]
     titles = [body.find("tr", "group")[0].text for body in groups]
     assert titles[0].startswith("Last epoch Nothing was chosen on test data")
     assert titles[1].startswith("Best epoch on test The epoch was chosen on the test data")
     assert len(groups) == 2
+    folded = [own for own in page.find("details") if own.find("table", "ablation")]
+    assert [own.find("tbody")[0].text for own in folded] == [groups[1].text]
     for body in groups:
         names = [tr.find("th")[0].text for tr in body.find("tr")[1:]]
         assert names == [
-            "all no change",
-            "without <b> motar.shift none, note <script>alert(1)</script>",
+            "all no change; 1,234 parameters",
+            "without <b> motar.shift none, note <script>alert(1)</script>; 900 parameters",
             "text only no change",
         ]
 
@@ -30,20 +35,33 @@ def test_checkpoints_stand_apart_rows_in_order() -> None:
 def test_cells_are_means_and_marked_differences() -> None:
     rows = table(parse(render(build(ablation=numbers())))).find("tbody")[0].find("tr")[1:]
     cells = [[td.text for td in tr.find("td")] for tr in rows]
-    assert cells[0] == ["0.800", "", "0.800", "", "0.800", "", "0.800", "", "1,234"]
+    assert cells[0] == ["0.800", "", "0.800", "", "0.800", "", "0.800", ""]
     unsure = "−0.100 −0.150 to +0.050"
     sure = "−0.100 * the interval excludes 0 −0.150 to −0.050"
-    assert cells[1] == ["0.700", unsure, "n/a 1", "", "0.700", sure, "0.700", unsure, "900"]
-    assert cells[2] == ["not available 2", ""]
+    assert cells[1] == ["0.700", unsure, "n/a 1", "", "0.700", sure, "0.700", unsure]
+    assert cells[2] == ["not available 2"]
     bold = [td.find("b")[0].text for td in rows[1].find("td")[1::2] if td.find("b")]
     assert len(bold) == 1
+
+
+def test_nothing_is_marked_where_the_epoch_was_chosen_on_the_test_videos() -> None:
+    rows = table(parse(render(build(ablation=numbers()))), 1).find("tbody")[0].find("tr")[1:]
+    cells = [td.text for td in rows[1].find("td")]
+    assert cells == ["0.700", "−0.100", "n/a 1", "", "0.700", "−0.100", "0.700", "−0.100"]
+    assert not [td for td in rows[1].find("td")[1::2] if td.find("b")]
+
+
+def test_hidden_text_widens_its_table_and_not_the_page() -> None:
+    (rule,) = re.findall(r"\.scroll \{(.*?)\}", render(build(ablation=numbers())))[:1]
+    assert "position: relative" in rule
 
 
 def test_reasons_and_how_to_read_stand_beside() -> None:
     page = parse(render(build(ablation=numbers())))
     assert "Not available: no event <i>here</i>" in page.text
     assert "Not available: there is no text" in page.text
-    assert "the difference to all : seed by seed" in page.text
+    assert "the difference to all , seed by seed" in page.text
+    assert about_stars(numbers()) in page.text
     assert "on 3 test videos" in page.text
     assert page.find("a")[1].attrs["href"] == "#metrics"
     assert "ablation" in {node.attrs.get("id") for node in page.walk()}
@@ -57,7 +75,7 @@ def test_published_numbers_have_a_labelled_column_where_there_are_any() -> None:
     page = parse(render(build(ablation=changed)))
     assert "Frame AUC in the paper" in table(page).text
     rows = table(page).find("tbody")[0].find("tr")[1:]
-    assert [tr.find("td")[-2].text for tr in rows] == ["0.889", "", ""]
+    assert [tr.find("td")[-1].text for tr in rows] == ["0.889", "", ""]
     assert "as published, on the authors' own features" in page.text
 
 

@@ -5,13 +5,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
+from pipeline import made_by, tables
 from pipeline.datasets.listing import SPLITS
 from stages import ablation, evaluate, train
 from stages.layout import write_json
 from tests.params import write_params
-from tests.stages.small_features import OWN, write_features, write_manifest
+from tests.stages.small_features import OWN, D, write_features, write_manifest
 from tests.test_features import manifest_row
 from tests.trying import in_this_process
 
@@ -98,9 +100,35 @@ def test_a_new_row_trains_that_row(repository: Path) -> None:
     assert found["renamed"] == found["image only"]
 
 
+def test_a_row_may_read_what_the_others_do_not(repository: Path) -> None:
+    rows = ROWS | {"text only": {"features": {"modalities": ["text"]}}}
+    path, schema = OWN.table("text"), tables.with_video(tables.feature_piece(D))
+    others = [
+        entry | {"feature": [*entry["feature"][1:], 0.5 * entry["snippet"]]}
+        for entry in tables.read(path, schema).to_pylist()
+    ]
+    about = {"made_by": tables.metadata(path)["made_by"]}
+    tables.write(pa.Table.from_pylist(others, schema=schema), path, schema, about)
+    write_params(Path("params.yaml"), ablation={"rows": ROWS}, features={"modalities": ["image"]})
+    ablation.main("own")
+    before = result()["rows"]
+    write_params(Path("params.yaml"), ablation={"rows": rows})
+    ablation.main("own")
+    found = result()["rows"]
+    assert found["text only"]["checkpoints"]["last"]["ap"]["mean"] is not None
+    assert {name: found[name] for name in ROWS} == before
+    image = found["image only"]
+    assert image["parameters"] == found["all"]["parameters"]
+    assert image["checkpoints"]["last"]["ap"]["difference"]["mean"] == 0
+    assert image["checkpoints"]["last"] != found["text only"]["checkpoints"]["last"]
+
+
 def test_a_row_that_cannot_be_had_is_shown_with_its_reason(repository: Path) -> None:
     rows = ROWS | {"text only": {"features": {"modalities": ["text"]}}}
-    write_params(Path("params.yaml"), ablation={"rows": rows}, features={"modalities": ["image"]})
+    brought = {"own": {"adapter": "features", "frames_per_feature": 16}}
+    write_params(Path("params.yaml"), ablation={"rows": rows}, sources=brought)
+    path, schema = OWN.table("clip"), tables.with_video(tables.feature_piece(D))
+    tables.write(tables.read(path, schema), path, schema, {"made_by": made_by.brought("image")})
     ablation.main("own")
     found = result()["rows"]
     assert "'text only' reads text features" in found["text only"]["reason"]

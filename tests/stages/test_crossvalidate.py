@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -66,6 +67,32 @@ def test_rows_stand_beside_the_heads(repository: Path) -> None:
     assert "difference" not in models["wide"]["video_auc"]
     trained = list(Path("data/.pieces/trials").rglob("*.parquet"))
     assert len(trained) == 2 * 2 * 3  # variants, seeds, folds
+
+
+def test_a_row_that_reads_more_changes_nothing_of_the_others(repository: Path) -> None:
+    path, schema = OWN.table("text"), tables.with_video(tables.feature_piece(D))
+    away = 99 * np.random.default_rng(0).normal(size=(N, D))
+    alike = [  # as text, videos 2 and 3 are near-duplicates, and so on
+        entry | {"feature": (away[int(entry["video_id"][1:]) // 2] + entry["snippet"]).tolist()}
+        for entry in tables.read(path, schema).to_pylist()
+    ]
+    about = {"made_by": tables.metadata(path)["made_by"]}
+    tables.write(pa.Table.from_pylist(alike, schema=schema), path, schema, about)
+    write_params(Path("params.yaml"), features={"modalities": ["image"]})
+    crossvalidate.main("own")
+    before = json.loads(OWN.crossvalidation.read_text())
+    rows = {"text": {"head": "base", "features": {"modalities": ["text"]}}}
+    write_params(Path("params.yaml"), crossvalidate={"rows": rows})
+    crossvalidate.main("own")
+    found = json.loads(OWN.crossvalidation.read_text())
+    assert found["models"].pop("text") != before["models"]["base"]
+    assert found == before
+
+
+def test_a_dataset_that_was_never_listed_is_told_where_to_name_it(repository: Path) -> None:
+    OWN.manifest.unlink()
+    with pytest.raises(UserError, match=r"dvc repro manifest@own`, and name own in `datasets`"):
+        crossvalidate.main("own")
 
 
 def test_a_second_run_gives_the_same_bytes(repository: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import pieces, tables, unfinished
+from pipeline.atomic import atomic_path
 from pipeline.errors import UserError
 from stages import decode, manifest, store
 from stages.layout import Layout
@@ -110,8 +111,43 @@ def test_trials_and_killed_trainings_are_listed_and_go(
     assert len(stored("trials")) == 2
     assert "1 pieces" in store.prune(7.0, "trials", dry_run=False)
     assert stored("trials") == {f"{1:064x}"}
-    assert "1 pieces" in store.prune(-1.0, "training", dry_run=False)
-    assert "0 pieces" in store.prune(-1.0, "training", dry_run=False)
+    assert "0 pieces" in store.prune(-1.0, "training", dry_run=False)  # a run may be at work
+    just_now = time.time() - 61
+    os.utime(killed[1], (just_now, just_now))
+    assert "1 pieces" in store.prune(0.0, "training", dry_run=False)
+    assert not killed[1].exists()
+
+
+def test_what_a_killed_training_was_writing_is_listed_and_goes(
+    built: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = (
+        "import os, sys; from pathlib import Path; from pipeline.atomic import atomic_path\n"
+        "with atomic_path(Path(sys.argv[1])) as half:\n"
+        "    half.write_bytes(b'0' * 500_000); os.kill(os.getpid(), 9)"
+    )
+    path = unfinished.path_of(STORE, "key")
+    start(built, "python", "-c", code, str(path)).wait()
+    (half,) = path.parent.iterdir()
+    store.show()
+    lines = {line.split()[0]: line.split() for line in capsys.readouterr().out.splitlines()}
+    assert lines["training"][1:3] == ["1", "0.5"]
+    with atomic_path(path) as own:
+        own.write_bytes(b"0")
+        assert "1 pieces, 0.5 MB would be" in store.prune(7.0, "training", dry_run=True)
+        assert half.exists()
+        assert "1 pieces, 0.5 MB removed" in store.prune(7.0, "training", dry_run=False)
+        assert list(path.parent.iterdir()) == [own]  # of a process that lives
+
+
+def test_a_training_that_ends_meanwhile_takes_its_file_away(
+    built: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [unfinished.path_of(STORE, key) for key in ("ended", "killed")]
+    monkeypatch.setattr(Path, "glob", lambda *_: iter(paths))
+    paths[1].parent.mkdir()
+    paths[1].write_bytes(b"0")
+    assert [path for path, _ in unfinished.files(STORE)] == [paths[1]]
 
 
 def test_prune_keeps_what_another_dataset_uses(built: Path) -> None:

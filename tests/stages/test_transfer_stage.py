@@ -1,6 +1,7 @@
 """The stage `transfer` between two datasets with different categories."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -102,6 +103,52 @@ def test_no_training_is_the_sources_head_as_it_is(repository: Path) -> None:
     wins = (bags[abnormal][:, None] > bags[~abnormal][None]).float().mean().item()
     found = rows["refinevad: no training"]["last"]["video_auc"]["per_seed"][1]
     assert found == pytest.approx(wins)
+
+
+def of_split(layout: Layout, split: str) -> None:
+    """All videos of one split, heads trained on what is left."""
+    rows = [
+        {**row, "split": split} for row in tables.read(layout.manifest, tables.MANIFEST).to_pylist()
+    ]
+    manifest = pa.Table.from_pylist(rows, schema=tables.MANIFEST)
+    names = {"categories": CATEGORIES[layout.name]}
+    tables.write(manifest, layout.manifest, tables.MANIFEST, names)
+    for model in ("refinevad", "base"):
+        for seed in (0, 1):
+            shutil.rmtree(layout.model(model, seed))
+            train.main(layout.name, model, seed)
+
+
+def test_a_target_without_training_videos_still_has_the_sources_heads(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    of_split(B, "test")
+    transfer.main("demo", "own")
+    result = json.loads(B.transfer("demo").read_text())
+    rows = result["rows"]
+    assert result["n_test"] == N
+    why = "not trained: training needs normal and abnormal videos; the train split has 0 normal"
+    printed = capsys.readouterr().out
+    for row in (
+        "base: trained on target",
+        "refinevad: trained on target",
+        "refinevad: CORE frozen",
+    ):
+        assert rows[row]["reason"].startswith(why)
+        assert f"{row}: not available: {why}" in printed
+    assert "base: CORE frozen" not in rows
+    for model in ("base", "refinevad"):
+        assert len(rows[f"{model}: no training"]["last"]["video_auc"]["per_seed"]) == 2
+
+
+def test_a_source_that_was_not_trained_says_so(repository: Path) -> None:
+    of_split(A, "test")
+    transfer.main("demo", "own")
+    rows = json.loads(B.transfer("demo").read_text())["rows"]
+    why = "head of the source: not trained: training needs normal and abnormal videos"
+    for row in ("base: no training", "refinevad: CORE frozen", "refinevad: no training"):
+        assert rows[row]["reason"].startswith(why)
+    assert rows["refinevad: trained on target"]["last"]["video_auc"]["mean"] is not None
 
 
 def test_another_core_is_trained_anew_and_another_name_is_not(repository: Path) -> None:

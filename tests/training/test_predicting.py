@@ -4,6 +4,8 @@ import pytest
 import torch
 
 from pipeline.config import BaseHead, RefineVadHead
+from pipeline.models import refinevad
+from pipeline.models.motion import log_motion
 from pipeline.training import fit, predict, predict_prepared, prepare
 from pipeline.training import predicting as module
 from tests.models.toy import LAYOUT, base, make, toy_videos
@@ -52,3 +54,28 @@ def test_prepared_and_not_score_the_same() -> None:
     assert prediction.category_prob is not None
     assert category_prob is not None
     assert prediction.category_prob.equal(category_prob)
+
+
+@BOTH
+def test_many_videos_are_as_all_at_once(
+    settings: BaseHead | RefineVadHead, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "VIDEOS_AT_A_TIME", 4)
+    monkeypatch.setattr(refinevad, "VIDEOS_AT_A_TIME", 4)
+    videos = toy_videos(23, seed=0)
+    head = make(settings).eval()
+    head.fit_statistics(videos.features, videos.targets)
+    if isinstance(head, refinevad.RefineVad):
+        motion = log_motion(head.input(videos.features))[:, 1:]
+        assert head.motar.ratio is not None
+        torch.testing.assert_close(head.motar.ratio.mean, motion.mean())
+        torch.testing.assert_close(head.motar.ratio.deviation, motion.std())
+    inputs, whole = prepare(head, videos.features, CPU), head.prepare(videos.features)
+    assert all(one.equal(two) for one, two in zip(inputs, whole, strict=True))
+    with torch.no_grad():
+        expected = head(videos.features)
+    scores, category_prob = predict(head, videos.features, CPU)
+    torch.testing.assert_close(scores, expected.logits.sigmoid())
+    assert (category_prob is None) == (expected.category_prob is None)
+    if category_prob is not None:
+        torch.testing.assert_close(category_prob, expected.category_prob)

@@ -1,5 +1,7 @@
 """The file that says where a run stands: what is used of it, and how often it is written."""
 
+import os
+import subprocess
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -8,6 +10,8 @@ from typing import Any
 import pytest
 import torch
 
+from pipeline import code_digest, unfinished
+from pipeline.atomic import atomic_path
 from pipeline.training import Progress, fit, weights_of
 from pipeline.training import progress as module
 from tests.models.toy import make, same, toy_videos
@@ -120,7 +124,7 @@ def test_a_short_run_writes_nothing(tmp_path: Path) -> None:
     assert not progress.path.exists()
 
 
-@pytest.mark.parametrize("changed", ["settings", "device", "torch", "version"])
+@pytest.mark.parametrize("changed", ["settings", "device", "torch", "code"])
 def test_the_name_tells_runs_apart(
     changed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -128,8 +132,8 @@ def test_the_name_tells_runs_apart(
     assert Progress.of(tmp_path, ["settings", 0], CPU).path == one.path
     if changed == "torch":
         monkeypatch.setattr(torch, "__version__", "0.0")
-    if changed == "version":
-        monkeypatch.setattr(module, "VERSION", -1)
+    if changed == "code":
+        monkeypatch.setattr(code_digest, "of_training", lambda: "edited")
     device = torch.device("meta") if changed == "device" else CPU
     other = Progress.of(tmp_path, ["settings", int(changed == "settings")], device)
     assert other.path != one.path
@@ -141,3 +145,15 @@ def test_remove_leaves_nothing(tmp_path: Path) -> None:
     progress.remove()
     progress.remove()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_dead_process_left_half_written_is_swept(tmp_path: Path) -> None:
+    folder = tmp_path / unfinished.FOLDER
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    with atomic_path(folder / "alive.pt") as alive:
+        alive.write_bytes(b"half")
+        dead = alive.with_name(alive.name.replace(f"-{os.getpid()}-", f"-{ended.pid}-"))
+        dead.write_bytes(b"half")
+        Progress.of(tmp_path, [], CPU)
+        assert list(folder.iterdir()) == [alive]
