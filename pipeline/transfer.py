@@ -40,20 +40,12 @@ def trials(
     `what` of it is frozen: a key of `pipeline.training.frozen.PARTS`. There is none of a variant
     that cannot be trained on the target's videos (see `reasons`), nor of an untrained source.
     """
-    numbers = {
-        split: tuple(i for i, row in enumerate(videos.rows) if row["split"] == split)
-        for split in ("train", "validation", "test")
-    }
+    train, validation, test = (
+        tuple(videos.numbers(split)) for split in ("train", "validation", "test")
+    )
     cores = {key: FrozenCore.of(folder, what) for key, folder in trained(folders).items()}
     return [
-        Trial(
-            variant,
-            seed,
-            numbers["train"],
-            numbers["test"],
-            validation=numbers["validation"],
-            core=core,
-        )
+        Trial(variant, seed, train, test, validation=validation, core=core)
         for variant in variants
         for (model, seed), core in cores.items()
         if model == variant.name and core is not None and why_absent(variant, videos) is None

@@ -1,12 +1,10 @@
 """Stage `ablation`: what each part of RefineVAD is worth, as rows of one table."""
 
-from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from pipeline import ablation, ablation_text, config, made_by, trials
 from pipeline.atomic import write_text
-from pipeline.features import VideoFeatures
 from stages import feature_tables, program
 from stages.layout import PARAMS, Layout, write_json
 
@@ -35,7 +33,7 @@ def _ablate(params: config.Params, layout: Layout) -> dict[str, Any]:
         for name, row in params.ablation.rows.items()
     ]
     modalities = config.modalities_of(params.features, variants)
-    load = partial(_videos, layout, modalities, expected)
+    load = partial(feature_tables.videos_of, layout, modalities, expected)
     videos = load()
     absent = {variant.name: ablation.why_absent(variant, videos) for variant in variants}
     without = {name: reason for name, reason in absent.items() if reason is not None}
@@ -46,12 +44,6 @@ def _ablate(params: config.Params, layout: Layout) -> dict[str, Any]:
     return ablation.table(
         params.ablation, variants, runs, without, videos, layout.name, params.evaluate
     )
-
-
-def _videos(
-    layout: Layout, modalities: Sequence[str], expected: Mapping[str, made_by.Settings]
-) -> VideoFeatures:
-    return feature_tables.load(layout, modalities, expected)[0]
 
 
 if __name__ == "__main__":

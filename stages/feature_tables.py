@@ -30,3 +30,10 @@ def load(
         for name, path in paths.items()
     }
     return features.load(layout.manifest, paths), encoders
+
+
+def videos_of(
+    layout: Layout, modalities: Sequence[str], expected: Mapping[str, made_by.Settings]
+) -> features.VideoFeatures:
+    """The same features alone: a function that worker processes can call for themselves."""
+    return load(layout, modalities, expected)[0]

@@ -1,6 +1,5 @@
 """Stage `transfer`: what heads trained on one dataset are worth on another."""
 
-from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -9,7 +8,6 @@ import torch
 from pipeline import config, made_by, scoring, transfer, trials
 from pipeline.devices import pick_device
 from pipeline.errors import UserError
-from pipeline.features import VideoFeatures
 from stages import feature_tables, program
 from stages.layout import PARAMS, Layout, write_json
 
@@ -20,7 +18,7 @@ def main(source: str, target: str) -> str:
     layout, device = Layout(target), pick_device(params.runtime.device)
     brings = params.source(target).brings
     expected = made_by.features(params.clip, params.caption, params.text, brings)
-    load = partial(_videos, layout, params.features.modalities, expected)
+    load = partial(feature_tables.videos_of, layout, params.features.modalities, expected)
     videos, encoders = feature_tables.load(layout, params.features.modalities, expected)
     test = videos.split("test")
     if not test.rows:
@@ -56,12 +54,6 @@ def main(source: str, target: str) -> str:
     write_json(layout.transfer(source), result)
     print(transfer.as_text(result))
     return f"{layout.transfer(source)}: {len(result['rows'])} rows"
-
-
-def _videos(
-    layout: Layout, modalities: Sequence[str], expected: Mapping[str, made_by.Settings]
-) -> VideoFeatures:
-    return feature_tables.load(layout, modalities, expected)[0]
 
 
 if __name__ == "__main__":

@@ -102,7 +102,6 @@ def write(path: Path, section: str, **changes: Any) -> Path:
         ("ablation", {"rows": {"all": {"setings": {}}}}, r"ablation\.rows\.all\.setings: unknown"),
         ("ablation", {"rows": {"all": {}, "base": {}}}, "'base' is the name of a head"),
         ("ablation", {"rows": {"all": {"settings": {"mil": {"top_k": 99}}}}}, "99 is more than"),
-        ("ablation", {"rows": {"all": {"published": {"nowhere": 0.5}}}}, "all: 'nowhere' is not"),
         ("ablation", {"rows": {"all": {"published": {"demo": 88.89}}}}, "less than or equal to 1"),
         ("ablation", {"reference": "full"}, r"ablation: 'full' is not in `ablation\.rows`"),
         ("ablation", {"datasets": ["nowhere"]}, "ablation: 'nowhere' is not in `sources`"),

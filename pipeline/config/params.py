@@ -151,7 +151,6 @@ class Params(Section):
     def _check_rows(self, section: str, rows: dict[str, Row]) -> None:
         for name, row in rows.items():
             where = f"{section}.rows: {name}"
-            _require(list(row.published), list(self.sources), where, "sources")
             if name in Heads.model_fields:
                 raise ValueError(f"{section}.rows: '{name}' is the name of a head; rename the row")
             try:

@@ -22,6 +22,7 @@ def repository(root: Path, monkeypatch: pytest.MonkeyPatch, source: dict[str, ob
     params["sources"] = {"mine": source}
     params["datasets"] = ["mine"]
     params["crossvalidate"]["datasets"] = []
+    params["ablation"]["datasets"] = []
     params["runtime"].update({"workers": 1, "max_failed_share": 0.5})
     yaml.dump(params, root / "params.yaml")
     monkeypatch.chdir(root)

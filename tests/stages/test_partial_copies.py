@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from stages import caption, clip, decode, evaluate, manifest, report, text, train, tsne
+from stages import ablation, caption, clip, decode, evaluate, manifest, report, text, train, tsne
 from stages.layout import Layout
 from tests.imports import ROOT
 from tests.params import write_params
@@ -33,6 +33,7 @@ def all_the_way(dataset: str) -> dict[str, Any]:
         train.main(dataset, model, 0)
     evaluate.main(dataset)
     tsne.main(dataset)
+    ablation.main(dataset)  # not asked for: says so
     report.main(dataset)
     assert "<svg" in layout.report.read_text() or "not trained" in layout.report.read_text()
     return dict(json.loads(layout.metrics.read_text()))
